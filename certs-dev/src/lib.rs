@@ -1,0 +1,1 @@
+//! Throw-away local certificates for development, refused by the relay on any address but loopback.

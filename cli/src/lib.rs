@@ -1,0 +1,1 @@
+//! isi: demo, share, view, chat, token, doctor.

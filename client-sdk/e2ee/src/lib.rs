@@ -1,0 +1,1 @@
+//! End-to-end encryption of a session: MLS group, object sealing, signatures. No I/O.

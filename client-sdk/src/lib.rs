@@ -1,0 +1,1 @@
+//! Client SDK: join a session, share, view, drive, talk.

@@ -1,0 +1,1 @@
+//! Session state machine of the relay. No I/O, no clock, no randomness.

@@ -1,0 +1,1 @@
+//! The relay node: QUIC, admission, configuration, metrics.

@@ -1,0 +1,2 @@
+//! isi-relay
+fn main() {}
