@@ -1,8 +1,8 @@
 use crate::codec::{Field, decode_whole, get_array, get_bytes, get_option, put_bytes, put_option};
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::{
-    Audience, ConnectionNonce, DecodeError, DeliveryClass, Frame, Incarnation, ParticipantId, RequestId, TrackAlias,
-    TrackId, TrackKind, get_varint, put_varint,
+    Audience, ConnectionNonce, DecodeError, DeliveryClass, Frame, Incarnation, ParticipantId, RequestId,
+    TrackAlias, TrackId, TrackKind, get_varint, put_varint,
 };
 use bytes::Bytes;
 

@@ -1,6 +1,6 @@
+use crate::DecodeError;
 use crate::class::byte_enum;
 use crate::codec::{Field, get_u8};
-use crate::DecodeError;
 use bytes::Bytes;
 
 macro_rules! code_enum {

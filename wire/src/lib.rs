@@ -9,6 +9,8 @@
 //! - [`DatagramHeader`] precedes an object in a QUIC datagram.
 //! - [`ObjectHeader`] opens every end-to-end encrypted object; the relay never reads it.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod class;
 mod client_message;
 mod codec;
@@ -32,7 +34,8 @@ pub use datagram::DatagramHeader;
 pub use error::DecodeError;
 pub use frame::{Frame, FrameBuffer};
 pub use ids::{
-    Audience, ConnectionNonce, Incarnation, LogPosition, ParticipantId, RequestId, SessionId, TrackAlias, TrackId,
+    Audience, ConnectionNonce, Incarnation, LogPosition, ParticipantId, RequestId, SessionId, TrackAlias,
+    TrackId,
 };
 pub use log::{EntryKind, LogEntry, LogUpload, Welcome};
 pub use object::{ObjectHeader, SframeHeader};

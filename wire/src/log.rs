@@ -158,7 +158,9 @@ impl LogEntry {
                 directed: match get_u8(input)? {
                     0 => false,
                     1 => true,
-                    value => return Err(DecodeError::InvalidValue { field: "directed", value: u64::from(value) }),
+                    value => {
+                        return Err(DecodeError::InvalidValue { field: "directed", value: u64::from(value) });
+                    }
                 },
                 payload: get_bytes(input, "payload", LOG_ITEM_BYTES_MAX)?,
             }),

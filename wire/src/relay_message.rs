@@ -1,8 +1,8 @@
 use crate::codec::{Field, decode_whole, get_list, get_option, get_u8, get_varint_u32, put_option};
 use crate::limits::{PARTICIPANTS_PER_SESSION_MAX, TRACKS_PER_SESSION_MAX};
 use crate::{
-    ConnectionNonce, DecodeError, DeliveryClass, Frame, LeaveReason, LogPosition, ParticipantId, RefuseReason,
-    RequestId, TrackAlias, TrackEndReason, TrackId, TrackKind, get_varint, put_varint,
+    ConnectionNonce, DecodeError, DeliveryClass, Frame, LeaveReason, LogPosition, ParticipantId,
+    RefuseReason, RequestId, TrackAlias, TrackEndReason, TrackId, TrackKind, get_varint, put_varint,
 };
 use bytes::Bytes;
 
@@ -266,7 +266,9 @@ impl Field for TrackInfo {
             directed: match get_u8(input)? {
                 0 => false,
                 1 => true,
-                value => return Err(DecodeError::InvalidValue { field: "directed", value: u64::from(value) }),
+                value => {
+                    return Err(DecodeError::InvalidValue { field: "directed", value: u64::from(value) });
+                }
             },
         })
     }

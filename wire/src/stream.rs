@@ -18,10 +18,13 @@ impl StreamType {
 
     /// Appends the type.
     pub fn encode(self, out: &mut Vec<u8>) {
-        put_varint(out, match self {
-            Self::Log => Self::LOG,
-            Self::Group => Self::GROUP,
-        });
+        put_varint(
+            out,
+            match self {
+                Self::Log => Self::LOG,
+                Self::Group => Self::GROUP,
+            },
+        );
     }
 
     /// Takes the type off the front of a stream.
