@@ -1,1 +1,3 @@
 //! Client SDK: join a session, share, view, drive, talk.
+
+pub mod payload;
