@@ -1,0 +1,4 @@
+#[derive(Debug)]
+pub(crate) struct Group {}
+#[derive(Debug)]
+pub(crate) struct Egress {}
