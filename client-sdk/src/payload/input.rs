@@ -1,4 +1,8 @@
 use super::{PayloadError, Reader};
+use std::fmt;
+
+/// Longest text of one [`InputEvent::Text`], in bytes of UTF-8.
+pub const TYPED_TEXT_BYTES_MAX: usize = 64;
 
 /// One thing that hands do to the shared screen. Coordinates are pixels of that screen, from its upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +35,24 @@ pub enum InputEvent {
         /// Notches downwards.
         dy: i16,
     },
+    /// A short text typed at once, as input methods commit it: the driven side presses and releases a key for each
+    /// character, in order.
+    Text(TypedText),
+}
+
+/// At most [`TYPED_TEXT_BYTES_MAX`] bytes of text that are typed in one event.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TypedText {
+    length: u8,
+    bytes: [u8; TYPED_TEXT_BYTES_MAX],
+}
+
+/// The text is longer than [`TYPED_TEXT_BYTES_MAX`]: type it in several events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the typed text has {bytes} bytes, more than {TYPED_TEXT_BYTES_MAX}; type it in several events")]
+pub struct TypedTextTooLong {
+    /// Its length.
+    pub bytes: usize,
 }
 
 /// One object of an input track.
@@ -66,11 +88,48 @@ impl InputMessage {
     }
 }
 
+impl TypedText {
+    /// Takes a text.
+    ///
+    /// # Errors
+    /// [`TypedTextTooLong`].
+    pub fn new(text: &str) -> Result<Self, TypedTextTooLong> {
+        let mut bytes = [0; TYPED_TEXT_BYTES_MAX];
+        let place = bytes.get_mut(..text.len()).ok_or(TypedTextTooLong { bytes: text.len() })?;
+        place.copy_from_slice(text.as_bytes());
+        Ok(Self { length: text.len() as u8, bytes })
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+
+    fn get(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
+        let text = reader.rest("typed text", TYPED_TEXT_BYTES_MAX)?;
+        let text = std::str::from_utf8(text).map_err(|_| PayloadError::NotUtf8)?;
+        Self::new(text).map_err(|error| PayloadError::TooLong {
+            field: "typed text",
+            bytes: error.bytes,
+            bytes_max: TYPED_TEXT_BYTES_MAX,
+        })
+    }
+}
+
+// What people type belongs in no log.
+impl fmt::Debug for TypedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypedText").field("bytes", &self.length).finish_non_exhaustive()
+    }
+}
+
 impl InputEvent {
     const POINTER_MOVE: u8 = 1;
     const BUTTON: u8 = 2;
     const KEY: u8 = 3;
     const SCROLL: u8 = 4;
+    const TEXT: u8 = 5;
 
     fn put(&self, out: &mut Vec<u8>) {
         match *self {
@@ -92,6 +151,10 @@ impl InputEvent {
                 out.extend_from_slice(&dx.to_be_bytes());
                 out.extend_from_slice(&dy.to_be_bytes());
             }
+            Self::Text(text) => {
+                out.push(Self::TEXT);
+                out.extend_from_slice(text.as_str().as_bytes());
+            }
         }
     }
 
@@ -103,6 +166,7 @@ impl InputEvent {
             }
             Self::KEY => Ok(Self::Key { keysym: reader.u32()?, pressed: reader.bool("pressed")? }),
             Self::SCROLL => Ok(Self::Scroll { dx: reader.i16()?, dy: reader.i16()? }),
+            Self::TEXT => TypedText::get(reader).map(Self::Text),
             value => Err(PayloadError::InvalidValue { field: "input event", value: u64::from(value) }),
         }
     }
@@ -155,5 +219,23 @@ mod tests {
             InputMessage::decode(&unknown),
             Err(PayloadError::InvalidValue { field: "input event", value: 9 })
         );
+    }
+
+    #[test]
+    fn typed_text_stands_in_one_piece_at_the_end_and_is_bounded() {
+        let text = TypedText::new("ls -l grün").unwrap();
+        let message = InputMessage { sequence: 1, at_us: 2, event: InputEvent::Text(text) };
+        let bytes = message.encode();
+        assert!(bytes.ends_with("ls -l grün".as_bytes()));
+        assert_eq!(InputMessage::decode(&bytes), Ok(message));
+        assert_eq!(format!("{text:?}"), "TypedText { bytes: 11, .. }");
+        assert_eq!(TypedText::new(&"x".repeat(65)), Err(TypedTextTooLong { bytes: 65 }));
+        let long = [&bytes[..], &[b'x'; 64]].concat();
+        assert_eq!(
+            InputMessage::decode(&long),
+            Err(PayloadError::TooLong { field: "typed text", bytes: 75, bytes_max: 64 })
+        );
+        let broken = [&bytes[..], &[0xff]].concat();
+        assert_eq!(InputMessage::decode(&broken), Err(PayloadError::NotUtf8));
     }
 }

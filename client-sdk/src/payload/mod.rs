@@ -11,7 +11,7 @@ mod reader;
 mod screen;
 mod text;
 
-pub use input::{InputEvent, InputMessage};
+pub use input::{InputEvent, InputMessage, TYPED_TEXT_BYTES_MAX, TypedText, TypedTextTooLong};
 pub use screen::ScreenFrame;
 pub use text::{TEXT_BYTES_MAX, TextMessage, TextTooLong};
 
