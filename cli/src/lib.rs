@@ -1,1 +1,7 @@
 //! isi: demo, share, view, chat, token, doctor.
+pub mod demo;
+pub mod hex;
+pub mod random;
+pub mod search;
+
+pub mod screen;
