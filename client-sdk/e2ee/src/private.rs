@@ -1,0 +1,258 @@
+use crate::LeafIndex;
+use crate::fields::put_field;
+use crate::suite::ObjectKey;
+use hpke::aead::ChaCha20Poly1305;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::rand_core::{TryCryptoRng, TryRng};
+use hpke::{Deserializable, Kem, OpModeR, OpModeS, PskBundle, Serializable};
+use isi_wire::{SframeHeader, TrackId};
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::Zeroizing;
+
+const INFO_LABEL: &[u8] = b"ISI 1.0 Private";
+const PSK_ID_LABEL: &[u8] = b"ISI 1.0 Private PSK";
+const BASE_LABEL: &[u8] = b"ISI private base v1";
+const AGREEMENT_LABEL: &[u8] = b"ISI private agreement v1";
+
+type PublicKeyOf = <X25519HkdfSha256 as Kem>::PublicKey;
+type PrivateKeyOf = <X25519HkdfSha256 as Kem>::PrivateKey;
+type EncappedKey = <X25519HkdfSha256 as Kem>::EncappedKey;
+
+/// What a private key agreement is for. Both sides must have the same, or their keys differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateContext {
+    /// The MLS group id.
+    pub group_id: Vec<u8>,
+    /// The epoch whose exporter gave the PSK.
+    pub epoch: u64,
+    /// Who seals.
+    pub from: LeafIndex,
+    /// Who opens.
+    pub to: LeafIndex,
+    /// The lease or the conversation: random.
+    pub context_id: [u8; 16],
+}
+
+/// The receiving side of private objects: a fresh X25519 key for one lease or one conversation, wiped when
+/// dropped. Drop it when that ends; nobody can open its objects then, whatever else is stolen later.
+pub struct PrivateReceiver {
+    secret: StaticSecret,
+    public_key: [u8; 32],
+}
+
+/// Keys that only two members have. The sender makes a [`Sealer`](crate::Sealer) of them, the receiver
+/// [`Opener`](crate::Opener)s. They outlive epochs: each epoch's objects have keys of their own.
+pub struct PrivateKeys {
+    context: PrivateContext,
+    id: PrivateId,
+    base: Arc<Zeroizing<[u8; 32]>>,
+}
+
+/// Names an agreement: what objects are bound to, and what tells two agreements of a context apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PrivateId {
+    pub(crate) context_id: [u8; 16],
+    pub(crate) agreement: [u8; 16],
+}
+
+/// Why there are no private keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrivateError {
+    /// The peer's key or encapsulated key is a point of small order (RFC 9180 section 7.1.4). Its fault.
+    #[error("the other member's public key is not usable; its client is at fault")]
+    BadPublicKey,
+    /// The system gives no randomness.
+    #[error("the system's random generator failed; nothing can be sealed safely")]
+    NoRandomness,
+}
+
+impl PrivateReceiver {
+    /// A fresh key.
+    ///
+    /// # Errors
+    /// [`PrivateError::NoRandomness`].
+    pub fn generate() -> Result<Self, PrivateError> {
+        Ok(Self::from_secret(&*random()?))
+    }
+
+    /// What the sender needs, 32 bytes. Send it signed: in a lease, or in an object of the group.
+    #[must_use]
+    pub const fn public_key(&self) -> [u8; 32] {
+        self.public_key
+    }
+
+    /// The keys that the sender got when it made `enc`. `psk` is the group's private PSK of `context.epoch` for
+    /// `context.context_id`.
+    ///
+    /// Wrong inputs don't show here but when nothing opens.
+    ///
+    /// # Errors
+    /// [`PrivateError::BadPublicKey`] when `enc` is a point of small order.
+    pub fn accept(
+        &self,
+        psk: &Zeroizing<[u8; 32]>,
+        context: PrivateContext,
+        enc: &[u8; 32],
+    ) -> Result<PrivateKeys, PrivateError> {
+        let secret = Zeroizing::new(self.secret.to_bytes());
+        let secret = PrivateKeyOf::from_bytes(&*secret).map_err(|_| PrivateError::BadPublicKey)?;
+        let enc = EncappedKey::from_bytes(enc).map_err(|_| PrivateError::BadPublicKey)?;
+        let psk_id = context.psk_id();
+        let mode = OpModeR::Psk(bundle(psk.as_slice(), &psk_id)?);
+        let hpke = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &mode,
+            &secret,
+            &enc,
+            &context.info(),
+        );
+        let hpke = hpke.map_err(|_| PrivateError::BadPublicKey)?;
+        Ok(PrivateKeys::export(context, |label, out| hpke.export(label, out).is_ok()))
+    }
+
+    fn from_secret(secret: &[u8; 32]) -> Self {
+        let secret = StaticSecret::from(*secret);
+        let public_key = PublicKey::from(&secret).to_bytes();
+        Self { secret, public_key }
+    }
+}
+
+impl PrivateKeys {
+    /// The sender's side: keys for the holder of `public_key`, and the 32 bytes that it needs to have them too.
+    ///
+    /// `psk` is the group's private PSK of `context.epoch` for `context.context_id`: with it, nobody outside the
+    /// group can be either side (RFC 9180 section 5.1.2).
+    ///
+    /// # Errors
+    /// [`PrivateError::BadPublicKey`] when `public_key` is a point of small order.
+    pub fn agree(
+        psk: &Zeroizing<[u8; 32]>,
+        context: PrivateContext,
+        public_key: &[u8; 32],
+    ) -> Result<([u8; 32], Self), PrivateError> {
+        Self::agree_with(psk, context, public_key, random()?)
+    }
+
+    /// What they were agreed for.
+    #[must_use]
+    pub const fn context(&self) -> &PrivateContext {
+        &self.context
+    }
+
+    pub(crate) const fn id(&self) -> &PrivateId {
+        &self.id
+    }
+
+    /// The same keys once more, for an opener. Never for a second sealer.
+    pub(crate) fn share(&self) -> Self {
+        Self { context: self.context.clone(), id: self.id, base: Arc::clone(&self.base) }
+    }
+
+    /// The key of a track in an epoch. `None` when the epoch is so far from that of the agreement that its low
+    /// 16 bits, all that the key id has of it, could come twice. One epoch before the agreement is fine: after
+    /// an add-only commit senders still use it.
+    pub(crate) fn object_key(&self, track: TrackId, leaf: LeafIndex, epoch: u64) -> Option<ObjectKey> {
+        let since = epoch.checked_add(1)?.checked_sub(self.context.epoch)?;
+        let key_id = SframeHeader::compose_key_id(track, leaf.0, epoch);
+        (since <= u64::from(u16::MAX)).then(|| ObjectKey::derive(&self.base, key_id))
+    }
+
+    fn agree_with(
+        psk: &Zeroizing<[u8; 32]>,
+        context: PrivateContext,
+        public_key: &[u8; 32],
+        seed: Zeroizing<[u8; 32]>,
+    ) -> Result<([u8; 32], Self), PrivateError> {
+        let receiver = PublicKeyOf::from_bytes(public_key).map_err(|_| PrivateError::BadPublicKey)?;
+        let psk_id = context.psk_id();
+        let mode = OpModeS::Psk(bundle(psk.as_slice(), &psk_id)?);
+        let (enc, hpke) = hpke::setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &mode,
+            &receiver,
+            &context.info(),
+            &mut Seed(seed),
+        )
+        .map_err(|_| PrivateError::BadPublicKey)?;
+        let keys = Self::export(context, |label, out| hpke.export(label, out).is_ok());
+        Ok((enc.to_bytes().into(), keys))
+    }
+
+    fn export(context: PrivateContext, export: impl Fn(&[u8], &mut [u8]) -> bool) -> Self {
+        let mut base = Zeroizing::new([0; 32]);
+        let mut id = PrivateId { context_id: context.context_id, agreement: [0; 16] };
+        let exported = export(BASE_LABEL, &mut *base) && export(AGREEMENT_LABEL, &mut id.agreement);
+        assert!(exported, "an HPKE exporter gives up to 8,160 bytes");
+        Self { context, id, base: Arc::new(base) }
+    }
+}
+
+impl PrivateContext {
+    fn info(&self) -> Vec<u8> {
+        let mut info = INFO_LABEL.to_vec();
+        put_field(&mut info, &self.group_id);
+        put_field(&mut info, &self.epoch.to_be_bytes());
+        put_field(&mut info, &self.from.0.to_be_bytes());
+        put_field(&mut info, &self.to.0.to_be_bytes());
+        put_field(&mut info, &self.context_id);
+        info
+    }
+
+    fn psk_id(&self) -> Vec<u8> {
+        [PSK_ID_LABEL, &self.context_id].concat()
+    }
+}
+
+// Keys never reach a log.
+impl fmt::Debug for PrivateReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateReceiver").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PrivateKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateKeys").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+/// 32 random bytes as a generator: the ephemeral key is derived from them (RFC 9180 section 4.1), and nothing
+/// else of the encapsulation is random. Drawn before, so that a failing system is an error and no panic.
+struct Seed(Zeroizing<[u8; 32]>);
+
+impl TryRng for Seed {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        assert!(out.len() == self.0.len(), "X25519 takes its 32 bytes at once");
+        out.copy_from_slice(self.0.as_slice());
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Seed {}
+
+fn bundle<'a>(psk: &'a [u8], psk_id: &'a [u8]) -> Result<PskBundle<'a>, PrivateError> {
+    PskBundle::new(psk, psk_id).map_err(|_| PrivateError::BadPublicKey)
+}
+
+fn random() -> Result<Zeroizing<[u8; 32]>, PrivateError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|_| PrivateError::NoRandomness)?;
+    Ok(bytes)
+}
