@@ -1,0 +1,88 @@
+use super::handshake::EpochChange;
+use super::{BASE_LABEL, Evicted, Group};
+use crate::rules::{Changes, leaf_index};
+use crate::suite::SUITE_ID;
+use crate::{EpochInput, EpochSwitch, LeafIndex, Member, MonotonicMs};
+use ed25519_dalek::SigningKey;
+
+impl Group {
+    /// Follows a commit that MLS has just merged: roster, organizers, own media key, object keys.
+    pub(super) fn follow(
+        &mut self,
+        changes: Changes,
+        new_media_key: Option<SigningKey>,
+        now: MonotonicMs,
+    ) -> Result<EpochChange, Evicted> {
+        let self_removed = changes.removed.contains(&self.own_leaf);
+        let added = self.update_roster(&changes);
+        if let Some(media_key) = new_media_key {
+            self.media_key = media_key;
+        }
+        let change = EpochChange {
+            epoch: self.epoch(),
+            added,
+            updated: changes.path.is_some(),
+            self_removed,
+            committer: changes.committer,
+            reason: changes.data.reason,
+            stated_at: changes.data.stated_at,
+            removed: changes.removed,
+        };
+        if self_removed {
+            self.keyring.close();
+        } else {
+            self.install(switch_of(&change), now)?;
+        }
+        Ok(change)
+    }
+
+    /// Hands the keys of the current epoch to the keyring.
+    pub(super) fn install(&self, change: EpochSwitch, now: MonotonicMs) -> Result<(), Evicted> {
+        let base = self.export(BASE_LABEL, &SUITE_ID.to_be_bytes())?;
+        let input = EpochInput {
+            group_id: self.group_id().to_vec(),
+            epoch: self.epoch(),
+            base,
+            own_leaf: self.own_leaf,
+            own_media_key: self.media_key.clone(),
+            media_keys: self.roster.media_keys(),
+            change,
+        };
+        self.keyring.install(input, now);
+        Ok(())
+    }
+
+    /// Removes come first: an added member may get the leaf of one removed by the same commit.
+    fn update_roster(&mut self, changes: &Changes) -> Vec<Member> {
+        self.context = changes.context.clone();
+        for leaf in &changes.removed {
+            self.roster.remove(*leaf);
+        }
+        if let Some(entry) = &changes.path {
+            self.roster.insert(changes.committer, entry.clone());
+        }
+        let mut added: Vec<Member> = Vec::new();
+        for entry in &changes.added {
+            if let Some(leaf) = self.leaf_of(&entry.key) {
+                added.push(entry.member(leaf, &self.context.organizers));
+                self.roster.insert(leaf, entry.clone());
+            }
+        }
+        added
+    }
+
+    fn leaf_of(&self, key: &[u8; 32]) -> Option<LeafIndex> {
+        let member = self.mls.members().find(|member| member.signature_key == key)?;
+        leaf_index(member.index)
+    }
+}
+
+fn switch_of(change: &EpochChange) -> EpochSwitch {
+    if !change.removed.is_empty() {
+        EpochSwitch::Remove { removed: change.removed.clone() }
+    } else if !change.added.is_empty() && !change.updated {
+        EpochSwitch::AddOnly
+    } else {
+        EpochSwitch::Other
+    }
+}

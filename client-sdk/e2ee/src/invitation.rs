@@ -1,0 +1,113 @@
+use crate::encoding::Reader;
+use crate::random::random_array;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use isi_wire::SessionId;
+use sha2::Sha256;
+use std::fmt;
+use zeroize::Zeroizing;
+
+const VERSION: u8 = 1;
+const JOIN_REQUEST_LABEL: &[u8] = b"ISI join request v1";
+
+/// What a link to a session carries behind its `#`, which a browser never sends anywhere.
+///
+/// Whoever has it may ask to be let in, and knows by the fingerprint who alone can do that. It is a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invitation {
+    session: SessionId,
+    root_fingerprint: [u8; 32],
+    id: [u8; 16],
+    secret: Zeroizing<[u8; 32]>,
+}
+
+/// The text is no invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the invitation link is incomplete or altered; ask for it again")]
+pub struct BadInvitation;
+
+impl Invitation {
+    pub(crate) fn generate(session: SessionId, root_fingerprint: [u8; 32]) -> Self {
+        Self { session, root_fingerprint, id: random_array(), secret: Zeroizing::new(random_array()) }
+    }
+
+    /// The fragment of a link, without `#`: 130 characters of base64url.
+    #[must_use]
+    pub fn to_fragment(&self) -> Zeroizing<String> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(97));
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.session.0);
+        bytes.extend_from_slice(&self.root_fingerprint);
+        bytes.extend_from_slice(&self.id);
+        bytes.extend_from_slice(self.secret.as_slice());
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(&*bytes))
+    }
+
+    /// Reads a fragment, with or without `#`.
+    ///
+    /// # Errors
+    /// When it is not exactly what [`to_fragment`](Self::to_fragment) makes.
+    pub fn from_fragment(fragment: &str) -> Result<Self, BadInvitation> {
+        let fragment = fragment.strip_prefix('#').unwrap_or(fragment);
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(fragment).map_err(|_| BadInvitation)?);
+        Self::decode(&bytes).ok_or(BadInvitation)
+    }
+
+    /// The session it invites to.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    pub(crate) const fn root_fingerprint(&self) -> &[u8; 32] {
+        &self.root_fingerprint
+    }
+
+    pub(crate) const fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+
+    pub(crate) fn authenticate(&self, key_package_ref: &[u8], statement: &[u8]) -> [u8; 32] {
+        self.join_mac(key_package_ref, statement).finalize().into_bytes().into()
+    }
+
+    /// Compares in constant time.
+    pub(crate) fn is_authentic(&self, key_package_ref: &[u8], statement: &[u8], mac: &[u8; 32]) -> bool {
+        self.join_mac(key_package_ref, statement).verify_slice(mac).is_ok()
+    }
+
+    /// HMAC-SHA256 over label, session and the two variable parts, each behind its length.
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    fn join_mac(&self, key_package_ref: &[u8], statement: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()).expect("any length is a key");
+        mac.update(JOIN_REQUEST_LABEL);
+        mac.update(&self.session.0);
+        for part in [key_package_ref, statement] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        if reader.u8().ok()? != VERSION {
+            return None;
+        }
+        let invitation = Self {
+            session: SessionId(reader.array().ok()?),
+            root_fingerprint: reader.array().ok()?,
+            id: reader.array().ok()?,
+            secret: Zeroizing::new(reader.array().ok()?),
+        };
+        reader.end().ok()?;
+        Some(invitation)
+    }
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invitation").field("session", &self.session).finish_non_exhaustive()
+    }
+}

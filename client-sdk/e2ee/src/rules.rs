@@ -1,0 +1,318 @@
+//! The closed table that every commit has to pass before it is merged, one's own included.
+//!
+//! MLS itself lets any member commit anything. What is not in the table is refused, so that a new kind of
+//! proposal in a later OpenMLS cannot slip in.
+
+use crate::commit_data::CommitData;
+use crate::extensions::{STATEMENT_CREDENTIAL, SessionContext, capabilities, media_key};
+use crate::issuer::IssuerKeys;
+use crate::roster::{Entry, Roster};
+use crate::statement::{Statement, StatementError};
+use crate::{LeafIndex, Role};
+use isi_wire::SessionId;
+use isi_wire::limits::PARTICIPANTS_PER_SESSION_MAX;
+use openmls::group::StagedCommit;
+use openmls::prelude::{AddProposal, KeyPackage, LeafNode, LeafNodeIndex, Proposal};
+
+/// What a commit or proposal does to the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProposalKind {
+    /// Lets somebody in.
+    Add,
+    /// Removes another member.
+    RemoveOther,
+    /// Asks for one's own removal.
+    RemoveOwn,
+    /// Changes the GroupContext extensions.
+    ContextExtensions,
+    /// Fresh keys for the committer.
+    Path,
+    /// Fresh keys for somebody who does not commit.
+    Update,
+    /// Mixes in a pre-shared key.
+    PreSharedKey,
+    /// Ends the group for another.
+    ReInit,
+    /// Joins without being admitted.
+    ExternalInit,
+    /// Any other type.
+    Other,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Organizer,
+    AnyMember,
+    Nobody,
+}
+
+/// What, who may commit it, who may propose it in a message of its own.
+///
+/// A commit carries its proposals itself. Proposals by reference are refused: a member that the relay gave
+/// the commit but not the proposal could not follow.
+const TABLE: [(ProposalKind, Who, Who); 10] = [
+    (ProposalKind::Add, Who::Organizer, Who::Nobody),
+    (ProposalKind::RemoveOther, Who::Organizer, Who::Nobody),
+    (ProposalKind::RemoveOwn, Who::Nobody, Who::AnyMember),
+    (ProposalKind::ContextExtensions, Who::Organizer, Who::Nobody),
+    (ProposalKind::Path, Who::AnyMember, Who::Nobody),
+    (ProposalKind::Update, Who::Nobody, Who::Nobody),
+    (ProposalKind::PreSharedKey, Who::Nobody, Who::Nobody),
+    (ProposalKind::ReInit, Who::Nobody, Who::Nobody),
+    (ProposalKind::ExternalInit, Who::Nobody, Who::Nobody),
+    (ProposalKind::Other, Who::Nobody, Who::Nobody),
+];
+
+/// Why a commit, proposal or key package breaks the session's rules. Whoever made it is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleViolation {
+    /// Nobody may do this.
+    #[error("{0:?} is not allowed in a session")]
+    Forbidden(ProposalKind),
+    /// Only organizers may do this.
+    #[error("only an organizer may commit {0:?}")]
+    NeedsOrganizer(ProposalKind),
+    /// The commit refers to a proposal that it does not carry.
+    #[error("a commit must carry its proposals itself")]
+    ByReference,
+    /// The authenticated data is not version, time and reason.
+    #[error("the commit does not state its time")]
+    NoStatedTime,
+    /// The sender is not a member of the current epoch.
+    #[error("the committer is not a member")]
+    UnknownCommitter,
+    /// The credential is not a statement.
+    #[error("the member's credential is not a statement of an account service")]
+    ForeignCredential,
+    /// The statement proves nothing.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// Capabilities or leaf extensions are not exactly a session's, or the media key is no valid key.
+    #[error("the member's leaf is not made for a session of this version")]
+    BadLeaf,
+    /// A key package with extensions, or with a lifetime that each member's own clock would judge.
+    #[error("the key package is not made for a session of this version")]
+    BadKeyPackage,
+    /// GroupContext extensions are not exactly ours, or malformed.
+    #[error("the session's group extensions are malformed or of a foreign type")]
+    BadContext,
+    /// Issuer keys, version or suite would change.
+    #[error("the issuer keys of a session cannot be changed")]
+    ParametersChanged,
+    /// A listed organizer is not in the group after the commit.
+    #[error("the list of organizers names somebody who is not a member")]
+    OrganizerNotAMember,
+    /// A listed organizer's statement does not allow the role.
+    #[error("the list of organizers names a member whose statement does not allow it")]
+    OrganizerRole,
+    /// An update path for another leaf signature key.
+    #[error("an update must keep the member's signature key")]
+    PathKey,
+    /// An update path for another person.
+    #[error("an update must keep the member's subject")]
+    PathSubject,
+    /// The media key is another member's, or the one before.
+    #[error("the media key is not fresh")]
+    MediaKeyNotFresh,
+    /// More than [`PARTICIPANTS_PER_SESSION_MAX`] members.
+    #[error("a session has at most {PARTICIPANTS_PER_SESSION_MAX} members")]
+    TooManyMembers,
+}
+
+/// The group before a commit.
+pub(crate) struct Before<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) context: &'a SessionContext,
+    pub(crate) roster: &'a Roster,
+}
+
+/// What a commit that passed changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Changes {
+    pub(crate) committer: LeafIndex,
+    pub(crate) data: CommitData,
+    pub(crate) added: Vec<Entry>,
+    pub(crate) removed: Vec<LeafIndex>,
+    pub(crate) path: Option<Entry>,
+    pub(crate) context: SessionContext,
+}
+
+impl Before<'_> {
+    /// Judges a commit. Depends on nothing but the group and the commit, so all members come to one result.
+    pub(crate) fn judge(
+        &self,
+        committer: LeafIndex,
+        aad: &[u8],
+        commit: &StagedCommit,
+    ) -> Result<Changes, RuleViolation> {
+        let sender = self.roster.get(committer).ok_or(RuleViolation::UnknownCommitter)?;
+        let data = CommitData::decode(aad).map_err(|_| RuleViolation::NoStatedTime)?;
+        let mut changes = Changes {
+            committer,
+            data,
+            added: Vec::new(),
+            removed: Vec::new(),
+            path: None,
+            context: self.context.clone(),
+        };
+        let is_organizer = self.context.organizers.contains(&sender.key);
+        for queued in commit.queued_proposals() {
+            check_committer(kind_of(queued.proposal(), committer), is_organizer)?;
+            self.apply(queued.proposal(), &mut changes)?;
+        }
+        if let Some(leaf) = commit.update_path_leaf_node() {
+            check_committer(ProposalKind::Path, is_organizer)?;
+            changes.path = Some(self.judge_path(leaf, sender, data)?);
+        }
+        self.judge_result(commit, &changes)?;
+        Ok(changes)
+    }
+
+    /// Judges a key package before it is added: at the time a commit states, or now for a join request.
+    pub(crate) fn judge_key_package(
+        &self,
+        key_package: &KeyPackage,
+        at: crate::UnixSeconds,
+    ) -> Result<Entry, RuleViolation> {
+        let lifetime = key_package.life_time();
+        let unlimited = (lifetime.not_before(), lifetime.not_after()) == (0, u64::MAX);
+        if !unlimited || key_package.extensions().iter().next().is_some() {
+            return Err(RuleViolation::BadKeyPackage);
+        }
+        let entry = verify_leaf(key_package.leaf_node(), &self.context.issuers, self.session)?;
+        entry.statement.check_expiry(at)?;
+        if self.roster.has_media_key(&entry.media_key) {
+            return Err(RuleViolation::MediaKeyNotFresh);
+        }
+        Ok(entry)
+    }
+
+    fn apply(&self, proposal: &Proposal, changes: &mut Changes) -> Result<(), RuleViolation> {
+        if let Proposal::Add(add) = proposal {
+            let entry = self.judge_key_package(AddProposal::key_package(add), changes.data.stated_at)?;
+            if changes.added.iter().any(|other| other.media_key == entry.media_key) {
+                return Err(RuleViolation::MediaKeyNotFresh);
+            }
+            changes.added.push(entry);
+        } else if let Proposal::Remove(remove) = proposal {
+            changes.removed.push(leaf_index(remove.removed()).ok_or(RuleViolation::TooManyMembers)?);
+        }
+        Ok(())
+    }
+
+    fn judge_path(&self, leaf: &LeafNode, before: &Entry, data: CommitData) -> Result<Entry, RuleViolation> {
+        if leaf.signature_key().as_slice() != before.key {
+            return Err(RuleViolation::PathKey);
+        }
+        let entry = verify_leaf(leaf, &self.context.issuers, self.session)?;
+        if entry.statement.subject != before.statement.subject {
+            return Err(RuleViolation::PathSubject);
+        }
+        // The statement that a member was admitted with may be over: organizers remove the expired. A new one may not.
+        if entry.statement != before.statement {
+            entry.statement.check_expiry(data.stated_at)?;
+        }
+        if self.roster.has_media_key(&entry.media_key) {
+            return Err(RuleViolation::MediaKeyNotFresh);
+        }
+        Ok(entry)
+    }
+
+    /// Judges the group as it would be afterwards.
+    fn judge_result(&self, commit: &StagedCommit, changes: &Changes) -> Result<(), RuleViolation> {
+        let after = SessionContext::from_extensions(commit.group_context().extensions())
+            .map_err(|_| RuleViolation::BadContext)?;
+        if after.issuers != self.context.issuers {
+            return Err(RuleViolation::ParametersChanged);
+        }
+        let members = self.roster.len() + changes.added.len() - changes.removed.len().min(self.roster.len());
+        if members > PARTICIPANTS_PER_SESSION_MAX {
+            return Err(RuleViolation::TooManyMembers);
+        }
+        check_organizers(&after, |key| self.entry_after(changes, key))
+    }
+
+    fn entry_after<'a>(&'a self, changes: &'a Changes, key: &[u8; 32]) -> Option<&'a Entry> {
+        let added = changes.added.iter().chain(&changes.path).find(|entry| entry.key == *key);
+        let stayed = || self.roster.by_key(key).filter(|(leaf, _)| !changes.removed.contains(leaf));
+        added.or_else(|| stayed().map(|(_, entry)| entry))
+    }
+}
+
+/// Every listed organizer is a member, and one whose statement allows it.
+pub(crate) fn check_organizers<'a>(
+    context: &SessionContext,
+    entry_of: impl Fn(&[u8; 32]) -> Option<&'a Entry>,
+) -> Result<(), RuleViolation> {
+    for key in context.organizers.keys() {
+        let entry = entry_of(key).ok_or(RuleViolation::OrganizerNotAMember)?;
+        if entry.statement.role != Role::Organizer {
+            return Err(RuleViolation::OrganizerRole);
+        }
+    }
+    Ok(())
+}
+
+/// Checks what holds for a leaf at any time; its statement's expiry is judged at admission only.
+pub(crate) fn verify_leaf(
+    leaf: &LeafNode,
+    issuers: &IssuerKeys,
+    session: SessionId,
+) -> Result<Entry, RuleViolation> {
+    let credential = leaf.credential();
+    if credential.credential_type() != STATEMENT_CREDENTIAL {
+        return Err(RuleViolation::ForeignCredential);
+    }
+    let key = leaf.signature_key().as_slice();
+    let statement = Statement::verify(credential.serialized_content(), issuers, session, key)?;
+    if *leaf.capabilities() != capabilities() {
+        return Err(RuleViolation::BadLeaf);
+    }
+    let media_key = media_key(leaf).map_err(|_| RuleViolation::BadLeaf)?;
+    let key = key.try_into().map_err(|_| RuleViolation::BadLeaf)?;
+    Ok(Entry { key, media_key, statement })
+}
+
+/// The only proposal that travels alone is one's own remove.
+pub(crate) fn check_proposal(proposal: &Proposal, sender: LeafIndex) -> Result<(), RuleViolation> {
+    let kind = kind_of(proposal, sender);
+    let (_, _, alone) = row(kind)?;
+    if alone == Who::AnyMember { Ok(()) } else { Err(RuleViolation::Forbidden(kind)) }
+}
+
+/// A leaf as the session numbers it. Leaves are given out from the left and members are bounded, so a
+/// larger index is none that a member may have.
+pub(crate) fn leaf_index(leaf: LeafNodeIndex) -> Option<LeafIndex> {
+    u16::try_from(leaf.u32()).ok().map(LeafIndex)
+}
+
+fn check_committer(kind: ProposalKind, is_organizer: bool) -> Result<(), RuleViolation> {
+    match row(kind)? {
+        (_, Who::AnyMember, _) => Ok(()),
+        (_, Who::Organizer, _) if is_organizer => Ok(()),
+        (_, Who::Organizer, _) => Err(RuleViolation::NeedsOrganizer(kind)),
+        (_, Who::Nobody, _) => Err(RuleViolation::Forbidden(kind)),
+    }
+}
+
+fn row(kind: ProposalKind) -> Result<(ProposalKind, Who, Who), RuleViolation> {
+    TABLE.into_iter().find(|(listed, ..)| *listed == kind).ok_or(RuleViolation::Forbidden(kind))
+}
+
+fn kind_of(proposal: &Proposal, sender: LeafIndex) -> ProposalKind {
+    match proposal {
+        Proposal::Add(_) => ProposalKind::Add,
+        Proposal::Remove(remove) if leaf_index(remove.removed()) == Some(sender) => ProposalKind::RemoveOwn,
+        Proposal::Remove(_) => ProposalKind::RemoveOther,
+        Proposal::GroupContextExtensions(_) => ProposalKind::ContextExtensions,
+        Proposal::Update(_) => ProposalKind::Update,
+        Proposal::PreSharedKey(_) => ProposalKind::PreSharedKey,
+        Proposal::ReInit(_) => ProposalKind::ReInit,
+        Proposal::ExternalInit(_) => ProposalKind::ExternalInit,
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "what is not in the table is refused, new types too"
+        )]
+        _ => ProposalKind::Other,
+    }
+}
