@@ -48,7 +48,7 @@ impl Rect {
 }
 
 /// Damage rectangles kept per capture; one more and the whole picture counts as changed.
-pub const MAX_DAMAGE_RECTS: usize = 256;
+const MAX_DAMAGE_RECTS: usize = 256;
 
 /// A picture of `width` x `height` pixels, each `0x00RRGGBB`, rows from the top, without padding.
 ///

@@ -56,3 +56,8 @@ pub(crate) fn key_name(keysym: u32) -> String {
     };
     named.to_owned()
 }
+
+/// Control, Alt, Super and their like: a key pressed with one of them is a command, not text.
+pub(crate) const fn is_command_modifier(keysym: u32) -> bool {
+    matches!(keysym, 0xffe3 | 0xffe4 | 0xffe7..=0xffec)
+}
