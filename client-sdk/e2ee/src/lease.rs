@@ -1,7 +1,7 @@
 mod state;
 mod terms;
 
-use crate::fields::{put_field, take_field};
+use crate::encoding::{Malformed, Reader, put_bytes};
 use crate::keyring::{Epoch, EpochMiss};
 use crate::objects::SIGNATURE_BYTES;
 use crate::{Keyring, LeafIndex, MonotonicMs};
@@ -105,7 +105,8 @@ impl Keyring {
         now: MonotonicMs,
     ) -> Result<LeaseTerms, LeaseError> {
         let (number, mut body) = split(lease)?;
-        let terms = LeaseTerms::read(&mut body).filter(|_| body.is_empty()).ok_or(LeaseError::Malformed)?;
+        let terms = LeaseTerms::read(&mut body)?;
+        body.end()?;
         if terms.driven != driven {
             return Err(LeaseError::WrongMember);
         }
@@ -126,8 +127,8 @@ impl Keyring {
         let inner = self.lock();
         let epoch = inner.epochs.current().ok_or(LeaseSignError::Closed)?;
         Ok(sign(epoch, LEASE_END_LABEL, |body| {
-            put_field(body, &end.id);
-            put_field(body, &[end.reason as u8]);
+            put_bytes(body, &end.id);
+            put_bytes(body, &[end.reason as u8]);
         }))
     }
 
@@ -143,8 +144,9 @@ impl Keyring {
         now: MonotonicMs,
     ) -> Result<LeaseEnd, LeaseError> {
         let (number, mut body) = split(end)?;
-        let id = take_field(&mut body).ok_or(LeaseError::Malformed)?;
-        let [reason] = take_field(&mut body).filter(|_| body.is_empty()).ok_or(LeaseError::Malformed)?;
+        let id = terms::field(&mut body)?;
+        let [reason] = terms::field(&mut body)?;
+        body.end()?;
         let reason = LeaseEndReason::from_byte(reason).ok_or(LeaseError::Malformed)?;
         self.verify(LEASE_END_LABEL, end, number, signer, now, |_| ())?;
         Ok(LeaseEnd { id, reason })
@@ -182,7 +184,7 @@ impl Keyring {
 /// `fields || signature`; the first field is the epoch. Signed are label, group id and fields.
 fn sign(epoch: &Epoch, label: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut signed = Vec::new();
-    put_field(&mut signed, &epoch.number.to_be_bytes());
+    put_bytes(&mut signed, &epoch.number.to_be_bytes());
     write(&mut signed);
     let signature = epoch.own_media_key.sign(&message(label, &epoch.group_id, &signed));
     signed.extend_from_slice(&signature.to_bytes());
@@ -191,14 +193,21 @@ fn sign(epoch: &Epoch, label: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8
 
 fn message(label: &[u8], group_id: &[u8], body: &[u8]) -> Vec<u8> {
     let mut message = label.to_vec();
-    put_field(&mut message, group_id);
+    put_bytes(&mut message, group_id);
     message.extend_from_slice(body);
     message
 }
 
 /// Epoch and the fields after it, without the signature.
-fn split(signed: &[u8]) -> Result<(u64, &[u8]), LeaseError> {
-    let (mut body, _) = signed.split_last_chunk::<SIGNATURE_BYTES>().ok_or(LeaseError::Malformed)?;
-    let epoch = take_field(&mut body).ok_or(LeaseError::Malformed)?;
+fn split(signed: &[u8]) -> Result<(u64, Reader<'_>), LeaseError> {
+    let (body, _) = signed.split_last_chunk::<SIGNATURE_BYTES>().ok_or(LeaseError::Malformed)?;
+    let mut body = Reader::new(body);
+    let epoch = terms::field(&mut body)?;
     Ok((u64::from_be_bytes(epoch), body))
+}
+
+impl From<Malformed> for LeaseError {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
 }

@@ -6,7 +6,6 @@ mod codes;
 mod commit_data;
 mod encoding;
 mod extensions;
-mod fields;
 mod group;
 mod identity;
 mod invitation;

@@ -1,5 +1,6 @@
 use crate::LeafIndex;
-use crate::fields::put_field;
+use crate::encoding::put_bytes;
+use crate::random::random_array;
 use crate::suite::ObjectKey;
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
@@ -66,18 +67,13 @@ pub enum PrivateError {
     /// The peer's key or encapsulated key is a point of small order (RFC 9180 section 7.1.4). Its fault.
     #[error("the other member's public key is not usable; its client is at fault")]
     BadPublicKey,
-    /// The system gives no randomness.
-    #[error("the system's random generator failed; nothing can be sealed safely")]
-    NoRandomness,
 }
 
 impl PrivateReceiver {
     /// A fresh key.
-    ///
-    /// # Errors
-    /// [`PrivateError::NoRandomness`].
-    pub fn generate() -> Result<Self, PrivateError> {
-        Ok(Self::from_secret(&*random()?))
+    #[must_use]
+    pub fn generate() -> Self {
+        Self::from_secret(&Zeroizing::new(random_array()))
     }
 
     /// What the sender needs, 32 bytes. Send it signed: in a lease, or in an object of the group.
@@ -134,7 +130,7 @@ impl PrivateKeys {
         context: PrivateContext,
         public_key: &[u8; 32],
     ) -> Result<([u8; 32], Self), PrivateError> {
-        Self::agree_with(psk, context, public_key, random()?)
+        Self::agree_with(psk, context, public_key, Zeroizing::new(random_array()))
     }
 
     /// What they were agreed for.
@@ -193,11 +189,11 @@ impl PrivateKeys {
 impl PrivateContext {
     fn info(&self) -> Vec<u8> {
         let mut info = INFO_LABEL.to_vec();
-        put_field(&mut info, &self.group_id);
-        put_field(&mut info, &self.epoch.to_be_bytes());
-        put_field(&mut info, &self.from.0.to_be_bytes());
-        put_field(&mut info, &self.to.0.to_be_bytes());
-        put_field(&mut info, &self.context_id);
+        put_bytes(&mut info, &self.group_id);
+        put_bytes(&mut info, &self.epoch.to_be_bytes());
+        put_bytes(&mut info, &self.from.0.to_be_bytes());
+        put_bytes(&mut info, &self.to.0.to_be_bytes());
+        put_bytes(&mut info, &self.context_id);
         info
     }
 
@@ -220,7 +216,7 @@ impl fmt::Debug for PrivateKeys {
 }
 
 /// 32 random bytes as a generator: the ephemeral key is derived from them (RFC 9180 section 4.1), and nothing
-/// else of the encapsulation is random. Drawn before, so that a failing system is an error and no panic.
+/// else of the encapsulation is random. So the RFC's test vectors can be followed byte by byte.
 struct Seed(Zeroizing<[u8; 32]>);
 
 impl TryRng for Seed {
@@ -249,10 +245,4 @@ impl TryCryptoRng for Seed {}
 
 fn bundle<'a>(psk: &'a [u8], psk_id: &'a [u8]) -> Result<PskBundle<'a>, PrivateError> {
     PskBundle::new(psk, psk_id).map_err(|_| PrivateError::BadPublicKey)
-}
-
-fn random() -> Result<Zeroizing<[u8; 32]>, PrivateError> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes).map_err(|_| PrivateError::NoRandomness)?;
-    Ok(bytes)
 }

@@ -1,5 +1,5 @@
 use crate::LeafIndex;
-use crate::fields::{put_field, take_bytes, take_field};
+use crate::encoding::{Malformed, Reader, put_bytes};
 
 /// Longest a lease may run, in milliseconds: twelve hours. Grant another one for longer.
 pub const LEASE_DURATION_MS_MAX: u64 = 12 * 60 * 60 * 1_000;
@@ -104,25 +104,25 @@ impl LeaseTerms {
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        put_field(out, &self.id);
-        put_field(out, &self.generation.to_be_bytes());
-        put_field(out, &self.driver.0.to_be_bytes());
-        put_field(out, &self.driven.0.to_be_bytes());
-        put_field(out, &[self.scope.flags()]);
-        put_field(out, &self.scope.rectangle.map_or_else(Vec::new, Rectangle::bytes));
-        put_field(out, &self.duration_ms.to_be_bytes());
-        put_field(out, &self.public_key);
+        put_bytes(out, &self.id);
+        put_bytes(out, &self.generation.to_be_bytes());
+        put_bytes(out, &self.driver.0.to_be_bytes());
+        put_bytes(out, &self.driven.0.to_be_bytes());
+        put_bytes(out, &[self.scope.flags()]);
+        put_bytes(out, &self.scope.rectangle.map_or_else(Vec::new, Rectangle::bytes));
+        put_bytes(out, &self.duration_ms.to_be_bytes());
+        put_bytes(out, &self.public_key);
     }
 
-    pub(crate) fn read(input: &mut &[u8]) -> Option<Self> {
-        Some(Self {
-            id: take_field(input)?,
-            generation: u64::from_be_bytes(take_field(input)?),
-            driver: LeafIndex(u16::from_be_bytes(take_field(input)?)),
-            driven: LeafIndex(u16::from_be_bytes(take_field(input)?)),
+    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            id: field(input)?,
+            generation: u64::from_be_bytes(field(input)?),
+            driver: LeafIndex(u16::from_be_bytes(field(input)?)),
+            driven: LeafIndex(u16::from_be_bytes(field(input)?)),
             scope: LeaseScope::read(input)?,
-            duration_ms: u64::from_be_bytes(take_field(input)?),
-            public_key: take_field(input)?,
+            duration_ms: u64::from_be_bytes(field(input)?),
+            public_key: field(input)?,
         })
     }
 }
@@ -138,13 +138,13 @@ impl LeaseScope {
             | (if self.clipboard { Self::CLIPBOARD } else { 0 })
     }
 
-    fn read(input: &mut &[u8]) -> Option<Self> {
-        let [flags] = take_field(input)?;
+    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let [flags] = field(input)?;
         if flags & !(Self::POINTER | Self::KEYBOARD | Self::CLIPBOARD) != 0 {
-            return None;
+            return Err(Malformed);
         }
-        let rectangle = take_bytes(input, 8)?;
-        Some(Self {
+        let rectangle = input.bytes(8)?;
+        Ok(Self {
             pointer: flags & Self::POINTER != 0,
             keyboard: flags & Self::KEYBOARD != 0,
             clipboard: flags & Self::CLIPBOARD != 0,
@@ -171,11 +171,11 @@ impl Rectangle {
         [self.x, self.y, self.width, self.height].into_iter().flat_map(u16::to_be_bytes).collect()
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let [x0, x1, y0, y1, w0, w1, h0, h1] = <[u8; 8]>::try_from(bytes).ok()?;
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let [x0, x1, y0, y1, w0, w1, h0, h1] = <[u8; 8]>::try_from(bytes).map_err(|_| Malformed)?;
         let [x, y] = [u16::from_be_bytes([x0, x1]), u16::from_be_bytes([y0, y1])];
         let [width, height] = [u16::from_be_bytes([w0, w1]), u16::from_be_bytes([h0, h1])];
-        Some(Self { x, y, width, height })
+        Ok(Self { x, y, width, height })
     }
 }
 
@@ -191,4 +191,9 @@ impl LeaseEndReason {
             _ => return None,
         })
     }
+}
+
+/// A field of exactly `N` bytes behind its length.
+pub(super) fn field<const N: usize>(input: &mut Reader<'_>) -> Result<[u8; N], Malformed> {
+    input.bytes(N)?.try_into().map_err(|_| Malformed)
 }

@@ -1,4 +1,4 @@
-use crate::fields::put_field;
+use crate::encoding::put_bytes;
 use crate::{LeafIndex, private::PrivateId};
 use isi_wire::{ObjectHeader, TrackId};
 use sha2::{Digest, Sha256};
@@ -49,17 +49,17 @@ impl SignedMessage {
 
 impl Bound<'_> {
     fn write(&self, out: &mut Vec<u8>) {
-        put_field(out, self.group_id);
-        put_field(out, &self.epoch.to_be_bytes());
-        put_field(out, &self.leaf.0.to_be_bytes());
-        put_field(out, &self.track.0.to_be_bytes());
-        put_field(out, &[self.header.kind as u8]);
-        put_field(out, &self.header.group.to_be_bytes());
-        put_field(out, &self.header.index.to_be_bytes());
-        put_field(out, &[u8::from(self.header.keyframe)]);
+        put_bytes(out, self.group_id);
+        put_bytes(out, &self.epoch.to_be_bytes());
+        put_bytes(out, &self.leaf.0.to_be_bytes());
+        put_bytes(out, &self.track.0.to_be_bytes());
+        put_bytes(out, &[self.header.kind as u8]);
+        put_bytes(out, &self.header.group.to_be_bytes());
+        put_bytes(out, &self.header.index.to_be_bytes());
+        put_bytes(out, &[u8::from(self.header.keyframe)]);
         // Empty for the group's keys, so the flag needs no field of its own.
-        put_field(out, self.private.map_or(&[], |id| &id.context_id));
-        put_field(out, &self.header.sframe.counter.to_be_bytes());
-        put_field(out, self.header_bytes);
+        put_bytes(out, self.private.map_or(&[], |id| &id.context_id));
+        put_bytes(out, &self.header.sframe.counter.to_be_bytes());
+        put_bytes(out, self.header_bytes);
     }
 }
