@@ -69,6 +69,21 @@ impl<T> Arena<T> {
     }
 }
 
+// Keys that the core keeps are valid by construction; a peer cannot make one.
+impl<T> std::ops::Index<Key<T>> for Arena<T> {
+    type Output = T;
+    fn index(&self, key: Key<T>) -> &T {
+        let Some(value) = self.get(key) else { unreachable!("key {key:?} outlived its value") };
+        value
+    }
+}
+impl<T> std::ops::IndexMut<Key<T>> for Arena<T> {
+    fn index_mut(&mut self, key: Key<T>) -> &mut T {
+        let Some(value) = self.get_mut(key) else { unreachable!("key {key:?} outlived its value") };
+        value
+    }
+}
+
 impl<T> Key<T> {
     const fn new(index: u32, generation: u32) -> Self {
         Self { index, generation, _of: PhantomData }

@@ -36,6 +36,13 @@ pub const TRACKS_PER_PARTICIPANT_MAX: usize = 64;
 pub const GROUPS_PER_TRACK_MAX: usize = 4;
 /// Subjects barred by a kick; further kicks are refused (`Limit`).
 pub const BARRED_SUBJECTS_MAX: usize = 4096;
+/// Tracks a participant may announce per second: each costs a message to everybody. More are refused
+/// (`Limit`).
+pub const ANNOUNCEMENTS_PER_SECOND_MAX: u64 = 16;
+/// Tracks it may announce at once.
+pub const ANNOUNCEMENTS_BURST_MAX: u64 = 128;
+/// A sender with a rate in its token may send a second's worth at once, or this: a keyframe must pass.
+pub const SEND_BURST_BYTES_MIN: u64 = 256 * 1024;
 /// Least time between two keyframe requests for a track; what is wanted in between is asked at its end.
 pub const KEYFRAME_INTERVAL_MS_MIN: u64 = 500;
 

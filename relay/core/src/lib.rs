@@ -4,10 +4,26 @@
 
 mod arena;
 pub mod budgets;
+mod buffer;
+mod deadlines;
+mod directory;
+mod forward;
 mod grants;
 mod group;
+mod ingress;
+mod live;
+mod log;
+mod log_queue;
+mod membership;
+mod pace;
+mod participant;
+mod peers;
+mod sequencing;
 mod session;
+mod shed;
 mod time;
+mod timers;
+mod track;
 mod types;
 
 pub use budgets::{ClassBudget, SessionLimits};

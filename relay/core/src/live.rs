@@ -1,0 +1,124 @@
+//! Datagrams: newest wins. A ring per track, a cursor per receiver; who is too slow finds its cursor behind.
+
+use crate::arena::Key;
+use crate::directory::{NO_SUCH_ALIAS, NOT_YOURS};
+use crate::participant::Participant;
+use crate::timers::Timer;
+use crate::track::Named;
+use crate::{Session, Timestamp, Violation, Write};
+use bytes::Bytes;
+use isi_wire::{CloseCode, DeliveryClass, ParticipantId, RelayMessage, TrackAlias};
+
+impl Session {
+    /// Takes a datagram, header included, for everybody who receives the track. O(receivers of the track).
+    /// What is over the sender's rate or the session's memory is dropped and counted.
+    ///
+    /// # Errors
+    /// [`Violation`]: the track is another's, is not live, or never was.
+    pub fn push_datagram(
+        &mut self,
+        now: Timestamp,
+        from: ParticipantId,
+        alias: TrackAlias,
+        datagram: Bytes,
+    ) -> Result<(), Violation> {
+        let Some(publisher) = self.peers.present(from) else { return Ok(()) };
+        match self.tracks.named(alias) {
+            Named::Track(track) if track.publisher != publisher => return Err(NOT_YOURS),
+            Named::Track(track) if track.class != DeliveryClass::Live => return Err(NOT_LIVE),
+            Named::Track(_) => {}
+            Named::Gone => return Ok(()),
+            Named::Never => return Err(NO_SUCH_ALIAS),
+        }
+        let bucket = self.peers.all[publisher].pace.as_mut();
+        let is_allowed = bucket.is_none_or(|bucket| bucket.is_open(now));
+        if is_allowed && self.make_room(now, datagram.len()) {
+            self.charge(publisher, datagram.len());
+            self.fan_out_datagram(now, alias, datagram);
+        } else {
+            self.drop_datagram(alias);
+        }
+        Ok(())
+    }
+
+    fn fan_out_datagram(&mut self, now: Timestamp, alias: TrackAlias, datagram: Bytes) {
+        let Some(track) = self.tracks.get_mut(alias) else { return };
+        let budget = self.limits.live;
+        self.stats.bytes_in += datagram.len() as u64;
+        track.datagrams.push(datagram, now, track.lanes.len(), &mut self.gauge);
+        while track.datagrams.bytes() > budget.bytes_max {
+            track.datagrams.evict_front(&mut self.gauge);
+        }
+        track.lanes.iter().for_each(|lane| self.peers.queue(*lane));
+        self.watch_datagrams(alias);
+    }
+
+    /// The datagram is refused at the door: everybody misses it.
+    fn drop_datagram(&mut self, alias: TrackAlias) {
+        let Some(track) = self.tracks.get(alias) else { return };
+        self.stats.datagrams_dropped += track.lanes.len() as u64;
+        track.lanes.iter().for_each(|lane| self.peers.count_dropped(*lane, 1));
+    }
+
+    /// Watches how long the oldest datagram of a track waits.
+    fn watch_datagrams(&mut self, alias: TrackAlias) {
+        if let Some(track) = self.tracks.get_mut(alias)
+            && !track.timed
+            && let Some(oldest) = track.datagrams.oldest()
+        {
+            track.timed = true;
+            self.timers.arm(Timer::Live(alias), oldest.plus_ms(self.limits.live.ms_max));
+        }
+    }
+
+    /// Lets go of datagrams that have waited too long.
+    pub(crate) fn expire_datagrams(&mut self, now: Timestamp, alias: TrackAlias) {
+        let Some(track) = self.tracks.get_mut(alias) else { return };
+        track.timed = false;
+        let ms_max = self.limits.live.ms_max;
+        while track.datagrams.oldest().is_some_and(|at| at.plus_ms(ms_max) <= now) {
+            track.datagrams.evict_front(&mut self.gauge);
+        }
+        self.watch_datagrams(alias);
+        self.wake_starved();
+    }
+
+    /// The next datagram; tracks take turns.
+    pub(crate) fn next_datagram(&mut self, to: Key<Participant>) -> Option<Write> {
+        loop {
+            let key = self.peers.all[to].outbox.lanes(DeliveryClass::Live).pop_front()?;
+            let lane = &mut self.peers.lanes[key];
+            let Some(track) = self.tracks.get_mut(lane.alias) else {
+                unreachable!("a lane outlived its track")
+            };
+            let missed = track.datagrams.base().saturating_sub(lane.cursor);
+            lane.cursor += missed;
+            let datagram = track.datagrams.get(lane.cursor).cloned();
+            if datagram.is_some() {
+                track.datagrams.pass(lane.cursor, &mut self.gauge);
+                lane.cursor += 1;
+                self.peers.all[to].outbox.lanes(DeliveryClass::Live).push_back(key);
+            } else {
+                lane.queued = false;
+            }
+            self.stats.datagrams_dropped += missed;
+            self.peers.count_dropped(key, u32::try_from(missed).unwrap_or(u32::MAX));
+            if let Some(datagram) = datagram {
+                self.wake_starved();
+                self.stats.bytes_out += datagram.len() as u64;
+                return Some(Write::Datagram(datagram));
+            }
+        }
+    }
+
+    /// What somebody has missed since it was last told.
+    pub(crate) fn next_notice(&mut self, to: Key<Participant>) -> Option<Write> {
+        let lane = self.peers.all[to].outbox.notices.pop_front()?;
+        let lane = &mut self.peers.lanes[lane];
+        let count = std::mem::take(&mut lane.dropped);
+        Some(Write::Control(RelayMessage::Dropped { alias: lane.alias, count }))
+    }
+}
+
+const NOT_LIVE: Violation =
+    Violation { code: CloseCode::ProtocolViolation, what: "a datagram for a track that is not live" };

@@ -1,0 +1,271 @@
+//! What happens over budget: who loses what, and who is told. A receiver that is slow loses; the others and
+//! the sender do not notice.
+
+use crate::arena::Key;
+use crate::directory::NO_SUCH_ALIAS;
+use crate::group::{Egress, Group, GroupState};
+use crate::participant::Participant;
+use crate::participant::StreamEnd;
+use crate::timers::Timer;
+use crate::track::{Lane, Named};
+use crate::{EgressId, IngressId, Session, Timestamp, Violation, Write};
+use isi_wire::{DeliveryClass, ParticipantId, RelayMessage, ResetCode, TrackAlias, TrackEndReason};
+
+impl Session {
+    /// Lanes that have more waiting than their class may, after a chunk for `key`.
+    ///
+    /// Nobody has more before it than the relay holds of the track, so as long as that is little nobody is
+    /// looked at.
+    pub(crate) fn over_budget(&self, key: Key<Group>) -> Vec<Key<Lane>> {
+        let group = &self.groups[key];
+        let bytes_max = self.limits.class(group.class).bytes_max;
+        let held: usize = match self.tracks.get(group.alias) {
+            Some(track) => track.groups.iter().map(|key| self.groups[*key].buffer.bytes()).sum(),
+            None => 0,
+        };
+        // Bulk waited at the door.
+        if held <= bytes_max || group.class == DeliveryClass::Bulk {
+            return Vec::new();
+        }
+        let lanes = group.egresses.iter().map(|egress| self.egresses[*egress].lane);
+        lanes.filter(|lane| self.lane_backlog(*lane) > bytes_max).collect()
+    }
+
+    /// Cuts lanes back to their budget, oldest group first.
+    pub(crate) fn shed(&mut self, now: Timestamp, over: Vec<Key<Lane>>) {
+        for key in over {
+            while let Some(lane) = self.peers.lanes.get(key)
+                && self.lane_backlog(key) > self.limits.class(lane.class).bytes_max
+            {
+                let holds = |egress: &&Key<Egress>| self.egress_backlog(**egress) > 0;
+                let Some(oldest) = lane.egresses.iter().find(holds) else { break };
+                self.cut(now, *oldest);
+            }
+        }
+    }
+
+    /// One receiver does not get the rest of a group. What that means is the class's promise.
+    fn cut(&mut self, now: Timestamp, key: Key<Egress>) {
+        let Egress { lane: lane_key, .. } = self.egresses[key];
+        let lane = &self.peers.lanes[lane_key];
+        let (alias, is_newest) = (lane.alias, lane.egresses.back() == Some(&key));
+        match lane.class {
+            DeliveryClass::Input => {
+                self.stats.input_tracks_closed += 1;
+                self.end_track(alias, TrackEndReason::OverBudget, ResetCode::OverBudget);
+            }
+            DeliveryClass::Media if is_newest => {
+                self.give_up(key, Some(ResetCode::OverBudget));
+                self.want_keyframe(now, alias);
+            }
+            DeliveryClass::Media => self.give_up(key, Some(ResetCode::Stale)),
+            DeliveryClass::Bulk => self.give_up(key, Some(ResetCode::OverBudget)),
+            DeliveryClass::Live | DeliveryClass::Log => debug_assert!(false, "has no groups"),
+        }
+    }
+
+    /// Makes room for `bytes` in the session by cutting whoever holds the oldest media. Looks at all groups, but
+    /// each time somebody is cut who gets no further chunk before the next group.
+    pub(crate) fn make_room(&mut self, now: Timestamp, bytes: usize) -> bool {
+        while self.gauge.streams() + bytes > self.limits.resident_bytes_max {
+            let media = self.groups.iter().filter(|(_, group)| group.class == DeliveryClass::Media);
+            let aged = media.filter_map(|(_, group)| Some((group.buffer.oldest()?, group)));
+            let Some((_, group)) = aged.min_by_key(|(oldest, _)| *oldest) else { return false };
+            let at = group.buffer.base();
+            let holders: Vec<_> =
+                group.egresses.iter().copied().filter(|egress| self.egresses[*egress].cursor == at).collect();
+            holders.into_iter().for_each(|egress| self.cut(now, egress));
+        }
+        true
+    }
+
+    /// There is no room for the rest of a group, even so.
+    pub(crate) fn refuse_rest(&mut self, key: Key<Group>) {
+        let Group { alias, class, .. } = self.groups[key];
+        if class == DeliveryClass::Input {
+            self.stats.input_tracks_closed += 1;
+            self.end_track(alias, TrackEndReason::OverBudget, ResetCode::OverBudget);
+        } else {
+            self.end_group(key, ResetCode::OverBudget);
+        }
+        self.groups.remove(key);
+    }
+
+    /// Watches how long the oldest chunk of a group waits.
+    pub(crate) fn watch_group(&mut self, key: Key<Group>) {
+        if let Some(group) = self.groups.get_mut(key)
+            && !group.timed
+            && let Some(oldest) = group.buffer.oldest()
+        {
+            group.timed = true;
+            self.timers.arm(Timer::Group(key), oldest.plus_ms(self.limits.class(group.class).ms_max));
+        }
+    }
+
+    /// Cuts those whose next chunk has waited too long.
+    pub(crate) fn expire_group(&mut self, now: Timestamp, key: Key<Group>) {
+        let Some(group) = self.groups.get_mut(key) else { return };
+        group.timed = false;
+        let ms_max = self.limits.class(group.class).ms_max;
+        let is_late = |egress: &Key<Egress>| {
+            let arrived = group.buffer.arrived(self.egresses[*egress].cursor);
+            arrived.is_some_and(|at| at.plus_ms(ms_max) <= now)
+        };
+        let late: Vec<_> = group.egresses.iter().copied().filter(is_late).collect();
+        for egress in late {
+            // An input track ends with its first one.
+            if self.egresses.get(egress).is_some() {
+                self.cut(now, egress);
+            }
+        }
+        self.watch_group(key);
+    }
+
+    /// Asks a track's publisher for a new group: once however many need it, and not again too soon.
+    pub(crate) fn want_keyframe(&mut self, now: Timestamp, alias: TrackAlias) {
+        let Some(track) = self.tracks.get_mut(alias) else { return };
+        track.keyframe.wanted = true;
+        match track.keyframe.asked.map(|at| at.plus_ms(self.limits.keyframe_interval_ms_min)) {
+            Some(again) if again > now => self.timers.arm(Timer::Keyframe(alias), again),
+            Some(_) | None => self.ask_keyframe(now, alias),
+        }
+    }
+
+    /// Asks, if it is still wanted.
+    pub(crate) fn ask_keyframe(&mut self, now: Timestamp, alias: TrackAlias) {
+        if let Some(track) = self.tracks.get_mut(alias)
+            && std::mem::replace(&mut track.keyframe.wanted, false)
+        {
+            track.keyframe.asked = Some(now);
+            self.stats.keyframe_requests += 1;
+            self.peers.tell(track.publisher, RelayMessage::KeyframeWanted { alias });
+        }
+    }
+
+    pub(crate) fn request_keyframe(
+        &mut self,
+        now: Timestamp,
+        from: Key<Participant>,
+        alias: TrackAlias,
+    ) -> Result<(), Violation> {
+        match self.tracks.named(alias) {
+            Named::Track(track) => {
+                let has_groups = matches!(track.class, DeliveryClass::Media | DeliveryClass::Bulk);
+                if has_groups && self.peers.all[from].lanes.contains_key(&alias) {
+                    self.want_keyframe(now, alias);
+                }
+                Ok(())
+            }
+            Named::Gone => Ok(()),
+            Named::Never => Err(NO_SUCH_ALIAS),
+        }
+    }
+
+    /// A receiver has stopped a stream, or it broke: no further [`Write`] names it. The shell resets it.
+    /// The next group of the track flows again.
+    pub fn stream_stopped(&mut self, _now: Timestamp, to: ParticipantId, egress: EgressId) {
+        if let Some(Egress { lane, .. }) = self.egresses.get(egress.0)
+            && self.peers.key(to) == Some(self.peers.lanes[*lane].receiver)
+        {
+            self.drop_egress(egress.0, None, ResetCode::Unsubscribed);
+        }
+    }
+
+    /// One receiver does not get the rest of a group; counted and told where that is a loss.
+    pub(crate) fn give_up(&mut self, key: Key<Egress>, code: Option<ResetCode>) {
+        let lane_key = self.egresses[key].lane;
+        let is_loss = matches!(code, Some(ResetCode::Stale | ResetCode::OverBudget));
+        match self.peers.lanes[lane_key].class {
+            DeliveryClass::Media if is_loss => {
+                self.stats.groups_reset += 1;
+                self.peers.count_dropped(lane_key, 1);
+            }
+            DeliveryClass::Bulk if is_loss => self.stats.groups_reset += 1,
+            DeliveryClass::Input
+            | DeliveryClass::Live
+            | DeliveryClass::Log
+            | DeliveryClass::Media
+            | DeliveryClass::Bulk => {}
+        }
+        self.drop_egress(key, code, code.unwrap_or(ResetCode::Unsubscribed));
+    }
+
+    /// Ends an egress, with a reset if its receiver has seen it and is to be told. If it was the last one, the
+    /// group goes if it is finished, and its sender is stopped with `stop` if nobody can come any more.
+    pub(crate) fn drop_egress(&mut self, key: Key<Egress>, reset: Option<ResetCode>, stop: ResetCode) {
+        let Some(egress) = self.egresses.remove(key) else { return };
+        let lane = &mut self.peers.lanes[egress.lane];
+        lane.egresses.retain(|other| *other != key);
+        if let Some(code) = reset
+            && egress.opened
+        {
+            let receiver = lane.receiver;
+            self.peers.end_stream(receiver, StreamEnd::Reset(EgressId(key), code));
+        }
+        let group = &mut self.groups[egress.group];
+        group.egresses.retain(|other| *other != key);
+        group.buffer.release_from(egress.cursor, &mut self.gauge);
+        match group.state {
+            GroupState::Finished if group.egresses.is_empty() => self.retire(egress.group),
+            GroupState::Open if group.egresses.is_empty() && group.class != DeliveryClass::Media => {
+                self.end_group(egress.group, stop);
+            }
+            GroupState::Open | GroupState::Finished | GroupState::Stopped(_) => {}
+        }
+        self.wake_waiting(egress.group);
+    }
+
+    /// Ends a group for all its receivers; its sender is stopped if it is not through.
+    pub(crate) fn end_group(&mut self, key: Key<Group>, code: ResetCode) {
+        let group = &mut self.groups[key];
+        let is_open = std::mem::replace(&mut group.state, GroupState::Stopped(code)) == GroupState::Open;
+        group.waiting = false;
+        let publisher = group.publisher;
+        while let Some(egress) = self.groups[key].egresses.last().copied() {
+            self.give_up(egress, Some(code));
+        }
+        self.detach(key);
+        if is_open {
+            self.peers.end_stream(publisher, StreamEnd::StopIngress(IngressId(key), code));
+        } else {
+            self.groups.remove(key);
+        }
+    }
+
+    /// Forgets a group that everybody has.
+    pub(crate) fn retire(&mut self, key: Key<Group>) {
+        self.detach(key);
+        self.groups.remove(key);
+    }
+
+    fn detach(&mut self, key: Key<Group>) {
+        self.timers.disarm(Timer::Group(key));
+        self.timers.disarm(Timer::Pace(key));
+        if let Some(track) = self.tracks.get_mut(self.groups[key].alias) {
+            track.groups.retain(|other| *other != key);
+        }
+    }
+
+    /// The next end of a stream. A group whose shell has heard of its end already is skipped.
+    pub(crate) fn next_stream_end(&mut self, to: Key<Participant>) -> Option<Write> {
+        loop {
+            match self.peers.all[to].outbox.ends.pop_front()? {
+                StreamEnd::Reset(egress, code) => return Some(Write::Reset { egress, code }),
+                StreamEnd::StopIngress(ingress, code) => {
+                    if self.groups.remove(ingress.0).is_some() {
+                        return Some(Write::StopIngress { ingress, code });
+                    }
+                }
+            }
+        }
+    }
+
+    fn lane_backlog(&self, key: Key<Lane>) -> usize {
+        self.peers.lanes[key].egresses.iter().map(|egress| self.egress_backlog(*egress)).sum()
+    }
+
+    fn egress_backlog(&self, key: Key<Egress>) -> usize {
+        let egress = &self.egresses[key];
+        egress.backlog(&self.groups[egress.group])
+    }
+}
