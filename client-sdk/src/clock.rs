@@ -1,0 +1,36 @@
+use isi_e2ee::{MonotonicMs, UnixSeconds};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The one place that reads clocks: everything below it takes the time as an argument.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// Rounded down.
+    pub(crate) fn now(&self) -> MonotonicMs {
+        MonotonicMs(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// When `at` will be.
+    pub(crate) fn instant(&self, at: MonotonicMs) -> Instant {
+        self.start + Duration::from_millis(at.0)
+    }
+
+    pub(crate) fn unix() -> UnixSeconds {
+        UnixSeconds(since_1970().as_secs())
+    }
+
+    pub(crate) fn unix_us() -> u64 {
+        u64::try_from(since_1970().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

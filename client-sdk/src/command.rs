@@ -1,0 +1,42 @@
+use crate::error::{
+    ChangeError, DriveError, GrantError, InviteFailed, LeaseRequestError, PublishError, RequestError, SendError, SendPrivateError,
+    SubscribeError,
+};
+use crate::inbox::Inbox;
+use crate::lease::{Agreement, GivenLease, Lease, LeaseId, Prologue};
+use crate::track::{OwnTrack, RemoteTrack};
+use crate::transport::IncomingGroup;
+use crate::{ApplicantId, MemberId, SessionMember};
+use bytes::Bytes;
+use isi_e2ee::{Invitation, LeaseScope, PairCode, PrivateKeys, SessionCode};
+use isi_wire::{TrackId, TrackKind};
+use tokio::sync::oneshot;
+
+/// Where the answer to a call goes. Its other end may be gone: the caller gave up waiting.
+pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// What handles ask of the driver.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Members { reply: oneshot::Sender<Vec<SessionMember>> },
+    SessionCode { reply: oneshot::Sender<SessionCode> },
+    PairCode { member: MemberId, reply: oneshot::Sender<Option<PairCode>> },
+    Invite { reply: Reply<Invitation, InviteFailed> },
+    Admit { applicants: Vec<ApplicantId>, reply: Reply<(), ChangeError> },
+    Remove { member: MemberId, reply: Reply<(), ChangeError> },
+    Rotate { reply: Reply<(), ChangeError> },
+    Publish { kind: TrackKind, reply: Reply<OwnTrack, PublishError> },
+    SubscribeGroups { track: RemoteTrack, reply: Reply<Inbox<IncomingGroup>, SubscribeError> },
+    SubscribeDatagrams { track: RemoteTrack, reply: Reply<Inbox<Bytes>, SubscribeError> },
+    Send { text: String, reply: Reply<(), SendError> },
+    SendPrivate { to: MemberId, text: String, reply: Reply<(), SendPrivateError> },
+    RequestLease { from: MemberId, reply: Reply<(), LeaseRequestError> },
+    GrantLease { driver: MemberId, scope: LeaseScope, duration_ms: u64, reply: Reply<GivenLease, GrantError> },
+    EndLease { reply: oneshot::Sender<()> },
+    Drive { lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError> },
+    Agree { lease: LeaseId, reply: oneshot::Sender<Option<Agreement>> },
+    AcceptInput { prologue: Prologue, reply: oneshot::Sender<Option<PrivateKeys>> },
+    RefreshToken { token: String, reply: Reply<(), RequestError> },
+    CloseSession { reply: Reply<(), RequestError> },
+    Leave,
+}

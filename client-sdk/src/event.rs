@@ -1,0 +1,199 @@
+use crate::error::Disconnected;
+use crate::limits::EVENTS_QUEUED_MAX;
+use crate::payload::PayloadError;
+use crate::{ApplicantId, Lease, MemberId, RemoteTrack};
+use isi_e2ee::{HandshakeError, InputRefused, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError, Role, SessionCode};
+use isi_wire::TrackKind;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, watch};
+
+/// What happens in a session.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A member came; it can open what is sent from now on.
+    MemberJoined(MemberId),
+    /// A member is gone; it can open nothing that is sent from now on.
+    MemberLeft(MemberId),
+    /// Somebody holds an invitation of this organizer. Call [`Session::admit`](crate::Session::admit), or leave it.
+    JoinRequested {
+        /// Names the request.
+        applicant: ApplicantId,
+        /// The account service's opaque name for the person.
+        subject: String,
+        /// Upper bound of its rights.
+        role: Role,
+    },
+    /// A member offers a track. Subscribe to receive it.
+    TrackAvailable(RemoteTrack),
+    /// A track is gone.
+    TrackEnded(RemoteTrack),
+    /// A member wrote.
+    Message(TextReceived),
+    /// A member asks to drive this one's screen. Call [`Session::grant_lease`](crate::Session::grant_lease), or leave it.
+    LeaseRequested(MemberId),
+    /// Somebody drives somebody from now on. If the driver is this member, call [`Session::drive`](crate::Session::drive).
+    LeaseGranted(Lease),
+    /// A lease is over.
+    LeaseEnded {
+        /// Which.
+        lease: Lease,
+        /// Why.
+        reason: LeaseEndReason,
+    },
+    /// Some receiver needs a new group of this member's track of this kind.
+    KeyframeRequested(TrackKind),
+    /// The membership changed, and with it the code that people compare.
+    EpochChanged(SessionCode),
+    /// Messages of others are lost: the relay dropped this many entries of the log.
+    Gap {
+        /// How many.
+        entries: u64,
+    },
+    /// Something was received that does not count. Nothing of it was handed on.
+    Refused {
+        /// Whose it claims to be, where that is known.
+        from: Option<MemberId>,
+        /// Why.
+        why: Refused,
+    },
+    /// The app took events too slowly: this many were dropped here, [`EVENTS_QUEUED_MAX`] being queued.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+    /// The session is over for this client. Always the last event, never dropped.
+    Ended(Disconnected),
+}
+
+/// A text that arrived. Its sender is proven.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TextReceived {
+    /// Who wrote it.
+    pub from: MemberId,
+    /// The text.
+    pub text: String,
+    /// Whether only this member could read it.
+    pub private: bool,
+    /// Microseconds since 1970 on the sender's clock: the sender's claim.
+    pub at_us: u64,
+}
+
+/// Why something received does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// A sealed object was not opened.
+    #[error(transparent)]
+    Object(#[from] OpenError),
+    /// A signed plaintext makes no sense: its sender's fault.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// An input event is not covered by a lease.
+    #[error(transparent)]
+    Input(#[from] InputRefused),
+    /// Input events were lost on the way, so the lease ends: a lost release would be a key that stays down.
+    #[error("input events were lost; the lease ends")]
+    InputLost,
+    /// A lease or its end does not count.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// A request to be let in is not valid.
+    #[error(transparent)]
+    JoinRequest(#[from] JoinRequestRefused),
+    /// A handshake message is not valid; the group stays as it is.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// A track or stream comes from a member that may not send it here.
+    #[error("a stream that nobody asked for; it was stopped")]
+    UnexpectedStream,
+    /// A member's private keys do not fit any conversation or lease.
+    #[error("private keys that belong to no conversation or lease")]
+    UnknownConversation,
+}
+
+/// The session's events, in order.
+///
+/// At most [`EVENTS_QUEUED_MAX`] wait; when the app takes them too slowly new ones are dropped and counted in
+/// [`Event::Missed`]. Dropping this stream drops all events; the session goes on.
+#[derive(Debug)]
+pub struct Events {
+    queue: mpsc::Receiver<Event>,
+    end: watch::Receiver<Option<Disconnected>>,
+    ended: bool,
+}
+
+impl Events {
+    /// The next event; `None` after [`Event::Ended`]. Cancel safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        if let Some(event) = self.queue.recv().await {
+            return Some(event);
+        }
+        if std::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        Some(Event::Ended(self.end.borrow().unwrap_or(Disconnected::Over)))
+    }
+}
+
+/// Where events go in. Held by the driver; handles have weak references, so that the stream ends with the driver.
+#[derive(Debug)]
+pub(crate) struct EventSink {
+    queue: mpsc::Sender<Event>,
+    missed: AtomicU64,
+}
+
+impl EventSink {
+    pub(crate) fn new(end: watch::Receiver<Option<Disconnected>>) -> (Self, Events) {
+        let (sender, queue) = mpsc::channel(EVENTS_QUEUED_MAX);
+        (Self { queue: sender, missed: AtomicU64::new(0) }, Events { queue, end, ended: false })
+    }
+
+    pub(crate) fn send(&self, event: Event) {
+        let missed = self.missed.load(Ordering::Relaxed);
+        if missed > 0 && self.queue.try_send(Event::Missed { events: missed }).is_ok() {
+            self.missed.fetch_sub(missed, Ordering::Relaxed);
+        }
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(event) {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn refused(&self, from: Option<MemberId>, why: impl Into<Refused>) {
+        self.send(Event::Refused { from, why: why.into() });
+    }
+}
+
+// What people write belongs in no log.
+impl fmt::Debug for TextReceived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextReceived")
+            .field("from", &self.from)
+            .field("private", &self.private)
+            .field("bytes", &self.text.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_events_are_counted_and_told() {
+        let (_end, ended) = watch::channel(None);
+        let (sink, mut events) = EventSink::new(ended);
+        for _ in 0..EVENTS_QUEUED_MAX + 3 {
+            sink.send(Event::KeyframeRequested(TrackKind::Screen));
+        }
+        for _ in 0..2 {
+            assert!(matches!(events.queue.try_recv(), Ok(Event::KeyframeRequested(_))));
+        }
+        sink.send(Event::Gap { entries: 1 });
+        let rest: Vec<_> = std::iter::from_fn(|| events.queue.try_recv().ok()).collect();
+        let [.., Event::Missed { events: 3 }, Event::Gap { entries: 1 }] = &rest[..] else {
+            panic!("{:?}", &rest[rest.len() - 2..]);
+        };
+    }
+}

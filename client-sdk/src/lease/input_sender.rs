@@ -1,0 +1,114 @@
+use super::{Agreement, Lease, Prologue, scope_covers};
+use crate::command::Command;
+use crate::error::InputSendError;
+use crate::handle::{Notice, Shared};
+use crate::payload::{InputEvent, InputMessage};
+use crate::track::{OwnTrack, TrackState};
+use crate::transport::{GroupWriter, PRIORITY_INPUT};
+use isi_e2ee::{SealMeta, Sealer};
+use isi_wire::{DeliveryClass, GroupHeader, TrackAlias, TrackId, TrackKind};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Drives another member's screen under a lease. Dropping it gives the lease up.
+///
+/// Only the driven member can read the events: they are sealed with keys that die with the lease.
+#[derive(Debug)]
+pub struct InputSender {
+    shared: Arc<Shared>,
+    lease: Lease,
+    alias: TrackAlias,
+    track: TrackId,
+    state: Arc<TrackState>,
+    prologues: Sealer,
+    private: Option<(u64, Sealer)>,
+    /// `None` while an event is written: if that call is dropped the stream is cut, and the lease with it.
+    writer: Option<GroupWriter>,
+    next_sequence: u64,
+}
+
+impl InputSender {
+    pub(crate) async fn open(shared: Arc<Shared>, lease: Lease, track: TrackId, own: OwnTrack) -> Result<Self, InputSendError> {
+        let OwnTrack { alias, sealer, state } = own;
+        let header =
+            GroupHeader { alias, group: lease.terms.generation, class: DeliveryClass::Input, offset: 0 };
+        let mut sender =
+            Self { shared, lease, alias, track, state, prologues: sealer, private: None, writer: None, next_sequence: 0 };
+        // Dropping `sender` on failure gives the lease up.
+        let writer = GroupWriter::open(&sender.shared.connection, header, PRIORITY_INPUT).await;
+        sender.writer = Some(writer.map_err(|_| InputSendError::LeaseEnded)?);
+        Ok(sender)
+    }
+
+    /// The lease it drives by.
+    #[must_use]
+    pub const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Sends one event; `at_us` is any clock of the caller, in microseconds, that the driven side is told. Events
+    /// arrive in order and none is lost while the lease runs; waits when the connection does not keep up. Not cancel
+    /// safe: a dropped call ends the lease.
+    ///
+    /// # Errors
+    /// [`InputSendError::OutOfScope`] changes nothing; after [`InputSendError::LeaseEnded`] drop this.
+    pub async fn send(&mut self, event: InputEvent, at_us: u64) -> Result<(), InputSendError> {
+        if !scope_covers(&self.lease.terms.scope, &event) {
+            return Err(InputSendError::OutOfScope);
+        }
+        if self.state.is_ended() {
+            return Err(InputSendError::LeaseEnded);
+        }
+        let mut writer = self.writer.take().ok_or(InputSendError::LeaseEnded)?;
+        if let Some(prologue) = self.follow_epoch().await? {
+            writer.object(&prologue).await.map_err(|_| InputSendError::LeaseEnded)?;
+        }
+        let message = InputMessage { sequence: self.next_sequence, at_us, event };
+        let object = self.seal(&message.encode())?;
+        writer.object(&object).await.map_err(|_| InputSendError::LeaseEnded)?;
+        self.next_sequence += 1;
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    /// Agrees on keys for the newest epoch; gives the prologue that tells them, unless they are agreed already.
+    async fn follow_epoch(&mut self) -> Result<Option<bytes::Bytes>, InputSendError> {
+        let newest = *self.shared.epoch.borrow();
+        if self.private.as_ref().is_some_and(|(epoch, _)| *epoch == newest) {
+            return Ok(None);
+        }
+        let Agreement { epoch, enc, keys } = self.agree().await.ok_or(InputSendError::LeaseEnded)?;
+        let sealer = Sealer::private(&self.shared.keyring, self.track, TrackKind::Input, keys);
+        self.private = Some((epoch, sealer.map_err(|_| InputSendError::LeaseEnded)?));
+        let prologue = Prologue { lease: self.lease.id.0, epoch, enc }.encode();
+        let object = self.prologues.seal(self.shared.clock.now(), self.meta(), &prologue);
+        object.map(Some).map_err(|_| InputSendError::LeaseEnded)
+    }
+
+    async fn agree(&self) -> Option<Agreement> {
+        let (reply, answer) = oneshot::channel();
+        let commands = self.shared.commands.upgrade()?;
+        commands.send(Command::Agree { lease: self.lease.id, reply }).await.ok()?;
+        answer.await.ok()?
+    }
+
+    fn seal(&mut self, plaintext: &[u8]) -> Result<bytes::Bytes, InputSendError> {
+        let (now, meta) = (self.shared.clock.now(), self.meta());
+        let (_, sealer) = self.private.as_mut().ok_or(InputSendError::LeaseEnded)?;
+        sealer.seal(now, meta, plaintext).map_err(|_| InputSendError::LeaseEnded)
+    }
+
+    const fn meta(&self) -> SealMeta {
+        SealMeta { group: self.lease.terms.generation, keyframe: false }
+    }
+}
+
+impl Drop for InputSender {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            writer.finish();
+        }
+        self.shared.notice(Notice::DropLease(self.lease.id.0));
+        self.shared.unpublish(self.alias);
+    }
+}

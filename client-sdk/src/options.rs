@@ -1,0 +1,55 @@
+use crate::RelayUrl;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How to reach a relay, and how this client behaves as an organizer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// Which relay.
+    pub url: RelayUrl,
+    /// Whose certificates are believed.
+    pub trust: TrustAnchors,
+    /// Dials this address instead of resolving the URL's host; name and origin stay those of the URL.
+    pub connect_addr: Option<SocketAddr>,
+    /// Longest wait for the relay to take this client in. 10 s by default.
+    pub connect_timeout: Duration,
+    /// Longest wait for an organizer's Welcome. 60 s by default.
+    pub admit_timeout: Duration,
+    /// Who decides about join requests, where this client is an organizer.
+    pub admit: AdmitPolicy,
+}
+
+/// Whose certificates a client believes.
+#[derive(Clone, Debug)]
+pub enum TrustAnchors {
+    /// These CA certificates, PEM, and no others.
+    Pem(Vec<u8>),
+    /// Those of the operating system.
+    System,
+}
+
+/// What an organizer's client does with a valid join request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AdmitPolicy {
+    /// Reports [`Event::JoinRequested`](crate::Event::JoinRequested) and waits for [`Session::admit`](crate::Session::admit).
+    Ask,
+    /// Admits whoever proves to hold one of this organizer's invitations. Requests of 100 ms are admitted in one commit.
+    #[default]
+    InvitationHolders,
+}
+
+impl ConnectOptions {
+    /// The defaults for this relay.
+    #[must_use]
+    pub fn new(url: RelayUrl, trust: TrustAnchors) -> Self {
+        Self {
+            url,
+            trust,
+            connect_addr: None,
+            connect_timeout: Duration::from_secs(10),
+            admit_timeout: Duration::from_secs(60),
+            admit: AdmitPolicy::default(),
+        }
+    }
+}

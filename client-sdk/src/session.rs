@@ -1,0 +1,284 @@
+use crate::command::{Command, Reply};
+use crate::credentials::Credentials;
+use crate::driver;
+use crate::error::{
+    ChangeError, Disconnected, DriveError, GrantError, InviteFailed, JoinError, LeaseRequestError, PublishError,
+    RequestError, SendError, SendPrivateError, SubscribeError,
+};
+use crate::event::Events;
+use crate::handle::Shared;
+use crate::lease::{InputReceiver, InputSender, Lease};
+use crate::options::ConnectOptions;
+use crate::track::{LivePublisher, LiveReceiver, RemoteTrack, ScreenPublisher, ScreenReceiver};
+use crate::{ApplicantId, MemberId, SessionMember};
+use isi_e2ee::{Invitation, IssuerKeys, LeaseScope, PairCode, SessionCode};
+use isi_wire::TrackKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// One membership in one session. Clones are handles of the same membership; when the last one is dropped, it leaves.
+///
+/// - In: [`create`](Self::create) as the root organizer, or [`join`](Self::join) with an invitation. Both give the
+///   [`Events`] as well; take them all the time.
+/// - Who is here: [`me`](Self::me), [`members`](Self::members), [`session_code`](Self::session_code),
+///   [`pair_code`](Self::pair_code).
+/// - As an organizer: [`invite`](Self::invite), [`admit`](Self::admit), [`remove`](Self::remove),
+///   [`close`](Self::close).
+/// - Share and view: [`publish_screen`](Self::publish_screen), [`subscribe_screen`](Self::subscribe_screen),
+///   [`publish_live`](Self::publish_live), [`subscribe_live`](Self::subscribe_live).
+/// - Drive: [`request_lease`](Self::request_lease), [`grant_lease`](Self::grant_lease), [`drive`](Self::drive),
+///   [`end_lease`](Self::end_lease).
+/// - Talk: [`send`](Self::send), [`send_private`](Self::send_private).
+/// - Stay: [`refresh_token`](Self::refresh_token) before the token expires, [`rotate`](Self::rotate) for fresh keys.
+/// - Out: [`leave`](Self::leave).
+///
+/// One task per membership is spawned on the current tokio runtime; it ends with the last handle, with
+/// [`leave`](Self::leave), or with [`Event::Ended`](crate::Event::Ended).
+#[derive(Clone, Debug)]
+pub struct Session {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+    me: MemberId,
+}
+
+impl Session {
+    /// Creates the session that the token names and becomes its root organizer. `issuers` are the account services
+    /// whose statements the session accepts.
+    ///
+    /// # Errors
+    /// Any [`JoinError`]; nothing is left behind.
+    pub async fn create(
+        options: ConnectOptions,
+        credentials: Credentials,
+        issuers: IssuerKeys,
+    ) -> Result<(Self, Events), JoinError> {
+        driver::create(options, credentials, issuers).await
+    }
+
+    /// Asks the organizers to be let in, and returns when one of them has done so and its Welcome is verified.
+    ///
+    /// # Errors
+    /// Any [`JoinError`]; nothing is left behind.
+    pub async fn join(
+        options: ConnectOptions,
+        credentials: Credentials,
+        issuers: IssuerKeys,
+        invitation: &Invitation,
+    ) -> Result<(Self, Events), JoinError> {
+        driver::join(options, credentials, issuers, invitation).await
+    }
+
+    pub(crate) const fn new(commands: mpsc::Sender<Command>, shared: Arc<Shared>, me: MemberId) -> Self {
+        Self { commands, shared, me }
+    }
+
+    /// This member.
+    #[must_use]
+    pub const fn me(&self) -> MemberId {
+        self.me
+    }
+
+    /// Everybody in the session, this member included.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when the session is over.
+    pub async fn members(&self) -> Result<Vec<SessionMember>, Disconnected> {
+        self.ask(|reply| Command::Members { reply }).await
+    }
+
+    /// 30 digits that are the same for all members of one epoch; people compare them by voice.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when the session is over.
+    pub async fn session_code(&self) -> Result<SessionCode, Disconnected> {
+        self.ask(|reply| Command::SessionCode { reply }).await
+    }
+
+    /// 45 digits that this member and another share in all sessions; `None` when it is no member any more.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when the session is over.
+    pub async fn pair_code(&self, member: MemberId) -> Result<Option<PairCode>, Disconnected> {
+        self.ask(|reply| Command::PairCode { member, reply }).await
+    }
+
+    /// A new invitation, for organizers. Whoever holds it may ask to be let in: pass it on privately.
+    ///
+    /// # Errors
+    /// Any [`InviteFailed`].
+    pub async fn invite(&self) -> Result<Invitation, InviteFailed> {
+        self.call(|reply| Command::Invite { reply }).await
+    }
+
+    /// Admits those who asked, in one commit, and returns when they are members.
+    ///
+    /// # Errors
+    /// Any [`ChangeError`].
+    pub async fn admit(&self, applicants: Vec<ApplicantId>) -> Result<(), ChangeError> {
+        self.call(|reply| Command::Admit { applicants, reply }).await
+    }
+
+    /// Removes a member from the group and from the relay, for organizers. It can open nothing that is sent after this
+    /// returns, and its account does not get in again while the session lasts.
+    ///
+    /// # Errors
+    /// Any [`ChangeError`].
+    pub async fn remove(&self, member: MemberId) -> Result<(), ChangeError> {
+        self.call(|reply| Command::Remove { member, reply }).await
+    }
+
+    /// Gives this member fresh keys, so that older ones are worth nothing to a thief.
+    ///
+    /// # Errors
+    /// Any [`ChangeError`].
+    pub async fn rotate(&self) -> Result<(), ChangeError> {
+        self.call(|reply| Command::Rotate { reply }).await
+    }
+
+    /// Begins to share a screen. Send a keyframe first.
+    ///
+    /// # Errors
+    /// Any [`PublishError`].
+    pub async fn publish_screen(&self) -> Result<ScreenPublisher, PublishError> {
+        let own = self.call(|reply| Command::Publish { kind: TrackKind::Screen, reply }).await?;
+        Ok(ScreenPublisher::new(Arc::clone(&self.shared), own))
+    }
+
+    /// Receives a screen, from its next keyframe on; the relay asks for one.
+    ///
+    /// # Errors
+    /// Any [`SubscribeError`].
+    pub async fn subscribe_screen(&self, track: RemoteTrack) -> Result<ScreenReceiver, SubscribeError> {
+        if track.kind != TrackKind::Screen {
+            return Err(SubscribeError::NoSuchTrack);
+        }
+        let groups = self.call(|reply| Command::SubscribeGroups { track, reply }).await?;
+        Ok(ScreenReceiver::new(Arc::clone(&self.shared), track, groups))
+    }
+
+    /// Begins a track of datagrams, of kind [`TrackKind::Pointer`] or [`TrackKind::Audio`].
+    ///
+    /// # Errors
+    /// Any [`PublishError`].
+    pub async fn publish_live(&self, kind: TrackKind) -> Result<LivePublisher, PublishError> {
+        if !matches!(kind, TrackKind::Pointer | TrackKind::Audio) {
+            return Err(PublishError::WrongKind);
+        }
+        let own = self.call(|reply| Command::Publish { kind, reply }).await?;
+        Ok(LivePublisher::new(Arc::clone(&self.shared), own))
+    }
+
+    /// Receives a track of datagrams.
+    ///
+    /// # Errors
+    /// Any [`SubscribeError`].
+    pub async fn subscribe_live(&self, track: RemoteTrack) -> Result<LiveReceiver, SubscribeError> {
+        if !matches!(track.kind, TrackKind::Pointer | TrackKind::Audio) {
+            return Err(SubscribeError::NoSuchTrack);
+        }
+        let datagrams = self.call(|reply| Command::SubscribeDatagrams { track, reply }).await?;
+        Ok(LiveReceiver::new(Arc::clone(&self.shared), track, datagrams))
+    }
+
+    /// Asks a member to let this one drive its screen; an [`Event::LeaseGranted`](crate::Event::LeaseGranted) is the
+    /// answer, if there is one.
+    ///
+    /// # Errors
+    /// Any [`LeaseRequestError`].
+    pub async fn request_lease(&self, from: MemberId) -> Result<(), LeaseRequestError> {
+        self.call(|reply| Command::RequestLease { from, reply }).await
+    }
+
+    /// Lets a member drive this one's screen for a while; a lease given before ends. Everybody is told.
+    ///
+    /// # Errors
+    /// Any [`GrantError`].
+    pub async fn grant_lease(
+        &self,
+        driver: MemberId,
+        scope: LeaseScope,
+        duration: Duration,
+    ) -> Result<InputReceiver, GrantError> {
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let given = self.call(|reply| Command::GrantLease { driver, scope, duration_ms, reply }).await?;
+        Ok(InputReceiver::new(Arc::clone(&self.shared), given))
+    }
+
+    /// Takes back the lease this member gave, if one runs: nothing more is applied when this returns.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when the session is over; the lease is then, too.
+    pub async fn end_lease(&self) -> Result<(), Disconnected> {
+        self.ask(|reply| Command::EndLease { reply }).await
+    }
+
+    /// Uses a lease that was granted to this member.
+    ///
+    /// # Errors
+    /// Any [`DriveError`].
+    pub async fn drive(&self, lease: &Lease) -> Result<InputSender, DriveError> {
+        let (track, own) = self.call(|reply| Command::Drive { lease: *lease, reply }).await?;
+        let sender = InputSender::open(Arc::clone(&self.shared), *lease, track, own).await;
+        sender.map_err(|_| DriveError::NoLease)
+    }
+
+    /// Writes to all; returns when the relay has given the message its place in the order of all messages.
+    ///
+    /// # Errors
+    /// Any [`SendError`].
+    pub async fn send(&self, text: impl Into<String>) -> Result<(), SendError> {
+        let text = text.into();
+        self.call(|reply| Command::Send { text, reply }).await
+    }
+
+    /// Writes to one member, so that nobody else can read it; returns when that member's client has confirmed it.
+    ///
+    /// # Errors
+    /// Any [`SendPrivateError`].
+    pub async fn send_private(&self, to: MemberId, text: impl Into<String>) -> Result<(), SendPrivateError> {
+        let text = text.into();
+        self.call(|reply| Command::SendPrivate { to, text, reply }).await
+    }
+
+    /// Gives the relay a fresh token for the same subject, session and key; the old one would end the connection.
+    ///
+    /// # Errors
+    /// Any [`RequestError`]; the old token goes on.
+    pub async fn refresh_token(&self, token: impl Into<String>) -> Result<(), RequestError> {
+        let token = token.into();
+        self.call(|reply| Command::RefreshToken { token, reply }).await
+    }
+
+    /// Ends the session for everybody, for organizers.
+    ///
+    /// # Errors
+    /// Any [`RequestError`].
+    pub async fn close(self) -> Result<(), RequestError> {
+        self.call(|reply| Command::CloseSession { reply }).await
+    }
+
+    /// Leaves, for all clones of this handle, and returns when the relay knows it or after 2 s.
+    pub async fn leave(self) {
+        let mut end = self.shared.end.clone();
+        if self.commands.send(Command::Leave).await.is_ok() {
+            // An error means the driver is gone, and that is what is waited for.
+            let _ = end.wait_for(Option::is_some).await;
+        }
+    }
+
+    /// A call that can fail on its own.
+    async fn call<T, E: From<RequestError>>(&self, command: impl FnOnce(Reply<T, E>) -> Command) -> Result<T, E> {
+        self.ask(command).await.unwrap_or_else(|over| Err(RequestError::Over(over).into()))
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Disconnected> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| self.over())?;
+        answer.await.map_err(|_| self.over())
+    }
+
+    fn over(&self) -> Disconnected {
+        self.shared.end.borrow().unwrap_or(Disconnected::Over)
+    }
+}

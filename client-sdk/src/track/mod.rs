@@ -1,0 +1,15 @@
+//! Tracks as apps use them: publishers seal and send, receivers open.
+
+mod live;
+mod opening;
+mod own;
+mod remote;
+mod screen_publisher;
+mod screen_receiver;
+
+pub use live::{LiveObject, LivePublisher, LiveReceiver};
+pub(crate) use opening::ObjectOpener;
+pub(crate) use own::{OwnTrack, TrackState};
+pub use remote::RemoteTrack;
+pub use screen_publisher::{ScreenPublisher, Sent};
+pub use screen_receiver::{ReceivedFrame, ScreenReceiver};
