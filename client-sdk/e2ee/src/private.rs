@@ -2,7 +2,7 @@ use crate::LeafIndex;
 use crate::encoding::put_bytes;
 use crate::random::random_array;
 use crate::suite::ObjectKey;
-use hpke::aead::ChaCha20Poly1305;
+use hpke::aead::{AeadCtxR, AeadCtxS, ChaCha20Poly1305};
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::rand_core::{TryCryptoRng, TryRng};
@@ -19,6 +19,8 @@ const PSK_ID_LABEL: &[u8] = b"ISI 1.0 Private PSK";
 const BASE_LABEL: &[u8] = b"ISI private base v1";
 const AGREEMENT_LABEL: &[u8] = b"ISI private agreement v1";
 
+type Sending = AeadCtxS<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>;
+type Receiving = AeadCtxR<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>;
 type PublicKeyOf = <X25519HkdfSha256 as Kem>::PublicKey;
 type PrivateKeyOf = <X25519HkdfSha256 as Kem>::PrivateKey;
 type EncappedKey = <X25519HkdfSha256 as Kem>::EncappedKey;
@@ -95,18 +97,7 @@ impl PrivateReceiver {
         context: PrivateContext,
         enc: &[u8; 32],
     ) -> Result<PrivateKeys, PrivateError> {
-        let secret = Zeroizing::new(self.secret.to_bytes());
-        let secret = PrivateKeyOf::from_bytes(&*secret).map_err(|_| PrivateError::BadPublicKey)?;
-        let enc = EncappedKey::from_bytes(enc).map_err(|_| PrivateError::BadPublicKey)?;
-        let psk_id = context.psk_id();
-        let mode = OpModeR::Psk(bundle(psk.as_slice(), &psk_id)?);
-        let hpke = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-            &mode,
-            &secret,
-            &enc,
-            &context.info(),
-        );
-        let hpke = hpke.map_err(|_| PrivateError::BadPublicKey)?;
+        let hpke = receive(psk.as_slice(), &context.psk_id(), &context.info(), &self.secret, enc)?;
         Ok(PrivateKeys::export(context, |label, out| hpke.export(label, out).is_ok()))
     }
 
@@ -130,7 +121,9 @@ impl PrivateKeys {
         context: PrivateContext,
         public_key: &[u8; 32],
     ) -> Result<([u8; 32], Self), PrivateError> {
-        Self::agree_with(psk, context, public_key, Zeroizing::new(random_array()))
+        let seed = Seed(Zeroizing::new(random_array()));
+        let (enc, hpke) = send(psk.as_slice(), &context.psk_id(), &context.info(), public_key, seed)?;
+        Ok((enc, Self::export(context, |label, out| hpke.export(label, out).is_ok())))
     }
 
     /// What they were agreed for.
@@ -155,26 +148,6 @@ impl PrivateKeys {
         let since = epoch.checked_add(1)?.checked_sub(self.context.epoch)?;
         let key_id = SframeHeader::compose_key_id(track, leaf.0, epoch);
         (since <= u64::from(u16::MAX)).then(|| ObjectKey::derive(&self.base, key_id))
-    }
-
-    fn agree_with(
-        psk: &Zeroizing<[u8; 32]>,
-        context: PrivateContext,
-        public_key: &[u8; 32],
-        seed: Zeroizing<[u8; 32]>,
-    ) -> Result<([u8; 32], Self), PrivateError> {
-        let receiver = PublicKeyOf::from_bytes(public_key).map_err(|_| PrivateError::BadPublicKey)?;
-        let psk_id = context.psk_id();
-        let mode = OpModeS::Psk(bundle(psk.as_slice(), &psk_id)?);
-        let (enc, hpke) = hpke::setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-            &mode,
-            &receiver,
-            &context.info(),
-            &mut Seed(seed),
-        )
-        .map_err(|_| PrivateError::BadPublicKey)?;
-        let keys = Self::export(context, |label, out| hpke.export(label, out).is_ok());
-        Ok((enc.to_bytes().into(), keys))
     }
 
     fn export(context: PrivateContext, export: impl Fn(&[u8], &mut [u8]) -> bool) -> Self {
@@ -243,6 +216,100 @@ impl TryRng for Seed {
 
 impl TryCryptoRng for Seed {}
 
-fn bundle<'a>(psk: &'a [u8], psk_id: &'a [u8]) -> Result<PskBundle<'a>, PrivateError> {
-    PskBundle::new(psk, psk_id).map_err(|_| PrivateError::BadPublicKey)
+/// `SetupPSKS` of RFC 9180 section 5.1.2.
+fn send(
+    psk: &[u8],
+    psk_id: &[u8],
+    info: &[u8],
+    public_key: &[u8; 32],
+    mut seed: Seed,
+) -> Result<([u8; 32], Sending), PrivateError> {
+    let bundle = PskBundle::new(psk, psk_id).map_err(|_| PrivateError::BadPublicKey)?;
+    let receiver = PublicKeyOf::from_bytes(public_key).map_err(|_| PrivateError::BadPublicKey)?;
+    let (enc, hpke): (EncappedKey, Sending) =
+        hpke::setup_sender_with_rng(&OpModeS::Psk(bundle), &receiver, info, &mut seed)
+            .map_err(|_| PrivateError::BadPublicKey)?;
+    Ok((enc.to_bytes().into(), hpke))
+}
+
+/// `SetupPSKR` of RFC 9180 section 5.1.2.
+fn receive(
+    psk: &[u8],
+    psk_id: &[u8],
+    info: &[u8],
+    secret: &StaticSecret,
+    enc: &[u8; 32],
+) -> Result<Receiving, PrivateError> {
+    let bundle = PskBundle::new(psk, psk_id).map_err(|_| PrivateError::BadPublicKey)?;
+    let secret = Zeroizing::new(secret.to_bytes());
+    let secret = PrivateKeyOf::from_bytes(&*secret).map_err(|_| PrivateError::BadPublicKey)?;
+    let enc = EncappedKey::from_bytes(enc).map_err(|_| PrivateError::BadPublicKey)?;
+    hpke::setup_receiver(&OpModeR::Psk(bundle), &secret, &enc, info).map_err(|_| PrivateError::BadPublicKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex<const N: usize>(text: &str) -> [u8; N] {
+        let bytes = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap());
+        bytes.collect::<Vec<_>>().try_into().unwrap()
+    }
+
+    /// RFC 9180 appendix A.2.2: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, PSK.
+    #[test]
+    fn rfc9180_appendix_a22() {
+        let info = b"Ode on a Grecian Urn";
+        let psk: [u8; 32] = hex("0247fd33b913760fa1fa51e1892d9f307fbe65eb171e8132c2af18555a738b82");
+        let psk_id = b"Ennyn Durin aran Moria";
+        let ikm_e = hex("35706a0b09fb26fb45c39c2f5079c709c7cf98e43afa973f14d88ece7e29c2e3");
+        let public_key = hex("13640af826b722fc04feaa4de2f28fbd5ecc03623b317834e7ff4120dbe73062");
+        let secret =
+            StaticSecret::from(hex::<32>("77d114e0212be51cb1d76fa99dd41cfd4d0166b08caa09074430a6c59ef17879"));
+        let enc = hex("2261299c3f40a9afc133b969a97f05e95be2c514e54f3de26cbe5644ac735b04");
+        let exports: [(&[u8], &str); 3] = [
+            (b"", "813c1bfc516c99076ae0f466671f0ba5ff244a41699f7b2417e4c59d46d39f40"),
+            (&[0], "2745cf3d5bb65c333658732954ee7af49eb895ce77f8022873a62a13c94cb4e1"),
+            (b"TestContext", "ad40e3ae14f21c99bfdebc20ae14ab86f4ca2dc9a4799d200f43a25f99fa78ae"),
+        ];
+
+        let (sent, sender) = send(&psk, psk_id, info, &public_key, Seed(Zeroizing::new(ikm_e))).unwrap();
+        assert_eq!(sent, enc);
+        let receiver = receive(&psk, psk_id, info, &secret, &enc).unwrap();
+        for (context, value) in exports {
+            let (mut theirs, mut ours) = ([0; 32], [0; 32]);
+            sender.export(context, &mut ours).unwrap();
+            receiver.export(context, &mut theirs).unwrap();
+            assert_eq!((ours, theirs), (hex(value), hex(value)));
+        }
+    }
+
+    fn context(epoch: u64) -> PrivateContext {
+        let group_id = b"group".to_vec();
+        PrivateContext { group_id, epoch, from: LeafIndex(1), to: LeafIndex(2), context_id: [3; 16] }
+    }
+
+    /// The key id has 16 bits of the epoch, and the base is the same for all of them.
+    #[test]
+    fn no_key_id_comes_twice_under_one_agreement() {
+        let receiver = PrivateReceiver::generate();
+        let (_, keys) =
+            PrivateKeys::agree(&Zeroizing::new([1; 32]), context(10), &receiver.public_key()).unwrap();
+        let has_key = |epoch| keys.object_key(TrackId(1), LeafIndex(1), epoch).is_some();
+        assert!(!has_key(8) && !has_key(u64::MAX));
+        assert!(has_key(9) && has_key(9 + 0xffff));
+        assert!(!has_key(9 + 0x1_0000));
+    }
+
+    /// RFC 9180 section 7.1.4: an all-zero shared secret must be refused, on both sides.
+    #[test]
+    fn points_of_small_order_are_refused() {
+        let psk = Zeroizing::new([1; 32]);
+        for point in [[0; 32], std::array::from_fn(|index| u8::from(index == 0))] {
+            let refused = PrivateKeys::agree(&psk, context(1), &point).map(|_| ());
+            assert_eq!(refused, Err(PrivateError::BadPublicKey));
+            let refused = PrivateReceiver::generate().accept(&psk, context(1), &point).map(|_| ());
+            assert_eq!(refused, Err(PrivateError::BadPublicKey));
+        }
+    }
 }

@@ -83,3 +83,72 @@ fn expand(secret: &Hkdf<Sha256>, label: &[u8], key_id: u64, suite: u16, out: &mu
     let expanded = secret.expand_multi_info(&[label, &key_id.to_be_bytes(), &suite.to_be_bytes()], out);
     assert!(expanded.is_ok(), "HKDF-SHA-256 gives up to 8,160 bytes");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    }
+
+    const RFC_KEY_ID: u64 = 0x123;
+
+    /// RFC 9605 appendix C.2.4 and C.3.1: the derivation of the SHA-256 suites, which differs from ours in the
+    /// suite's number and the key's length alone.
+    #[test]
+    fn keys_and_salts_are_derived_as_in_rfc9605() {
+        let secret = Hkdf::<Sha256>::new(Some(&[]), &hex("000102030405060708090a0b0c0d0e0f"));
+        let vectors = [
+            (
+                1,
+                "3f7d9a7c83ae8e1c8a11ae695ab59314b367e359fadac7b9c46b2bc6f81f46e16b96f0811868d59402b7e870102720b3",
+                "50b29329a04dc0f184ac3168",
+            ),
+            (4, "d34f547f4ca4f9a7447006fe7fcbf768", "75234edefe07819026751816"),
+        ];
+        for (suite, key, salt) in vectors {
+            let mut derived = vec![0; key.len() / 2];
+            expand(&secret, KEY_LABEL, RFC_KEY_ID, suite, &mut derived);
+            assert_eq!(derived, hex(key));
+            let mut derived = [0; NONCE_BYTES];
+            expand(&secret, SALT_LABEL, RFC_KEY_ID, suite, &mut derived);
+            assert_eq!(derived[..], hex(salt));
+        }
+    }
+
+    /// The same vectors' nonces, counter 0x4567.
+    #[test]
+    fn nonces_are_made_as_in_rfc9605() {
+        for (salt, nonce) in [
+            ("50b29329a04dc0f184ac3168", "50b29329a04dc0f184ac740f"),
+            ("75234edefe07819026751816", "75234edefe07819026755d71"),
+        ] {
+            let key = ObjectKey {
+                aead: ChaCha20Poly1305::new(&chacha20poly1305::Key::default()),
+                salt: hex(salt).try_into().unwrap(),
+            };
+            assert_eq!(key.nonce(0x4567)[..], hex(nonce));
+        }
+    }
+
+    /// RFC 8439 section 2.8.2, with nonce = salt XOR 0.
+    #[test]
+    fn the_aead_is_that_of_rfc8439() {
+        let raw: [u8; 32] = std::array::from_fn(|index| 0x80 + index as u8);
+        let key = ObjectKey {
+            aead: ChaCha20Poly1305::new((&raw).into()),
+            salt: hex("070000004041424344454647").try_into().unwrap(),
+        };
+        let plaintext =
+            b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the \
+            future, sunscreen would be it.";
+        let aad = hex("50515253c0c1c2c3c4c5c6c7");
+        let mut data = plaintext.to_vec();
+        let tag = key.seal_in_place(0, &aad, &mut data).unwrap();
+        assert_eq!(data[..16], hex("d31a8d34648e60db7b86afbc53ef7ec2"));
+        assert_eq!(tag[..], hex("1ae10b594f09e26a7e902ecbd0600691"));
+        assert_eq!(key.open(0, &aad, &data, tag).unwrap(), plaintext);
+        assert_eq!(key.open(1, &aad, &data, tag), Err(TagMismatch));
+    }
+}
