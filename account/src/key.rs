@@ -148,10 +148,10 @@ pub enum KeyError {
     #[error("the system gives no random bytes: {0}")]
     NoRandomness(getrandom::Error),
     /// Not a private Ed25519 key.
-    #[error("not a private Ed25519 JWK (kty OKP, crv Ed25519, x, d): make one with `isi token key`")]
+    #[error("not a private Ed25519 JWK (kty OKP, crv Ed25519, x, d); make one with `isi token key`")]
     NotAJwk,
     /// `x` is not the public half of `d`.
-    #[error("`x` is not the public key of `d`: the key was edited or mixed up, make a new one")]
+    #[error("`x` is not the public key of `d`: the key was edited or mixed up; make a new one")]
     Mismatch,
     /// One of the above, in this file.
     #[error("key file {path}: {source}", path = path.display())]
@@ -170,7 +170,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// Others than the owner can read the private key.
-    #[error("key file {path} has mode {mode:04o}, so others can read it: chmod 600 it, or make a new key", path = path.display())]
+    #[error("key file {path} has mode {mode:04o}, so others can read it; chmod 600 it, or make a new key", path = path.display())]
     Exposed {
         /// Which file.
         path: PathBuf,
@@ -178,7 +178,7 @@ pub enum KeyError {
         mode: u32,
     },
     /// The file is there already.
-    #[error("{path} exists and is not overwritten: name another file, or remove it", path = path.display())]
+    #[error("{path} exists and is not overwritten; name another file, or remove it", path = path.display())]
     Exists {
         /// Which file.
         path: PathBuf,

@@ -40,19 +40,19 @@ pub use token::{TOKEN_LIFETIME_S_DEFAULT, TOKEN_LIFETIME_S_MAX, TokenClaims};
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ClaimsError {
     /// The lifetime is 0 or longer than a relay accepts.
-    #[error("lifetime of {lifetime_s} s: a token lives 1 to {TOKEN_LIFETIME_S_MAX} s, refresh it instead")]
+    #[error("lifetime of {lifetime_s} s, but a token lives 1 to {TOKEN_LIFETIME_S_MAX} s; refresh it instead")]
     Lifetime {
         /// What was asked for.
         lifetime_s: u64,
     },
     /// A claim that names somebody or something is empty.
-    #[error("claim `{claim}` is empty: give it a value")]
+    #[error("claim `{claim}` is empty; give it a value")]
     Empty {
         /// The claim's name.
         claim: &'static str,
     },
     /// The token would be longer than a `Join` message may carry.
-    #[error("token of {bytes} bytes: the wire allows {max}, shorten its subject or issuer", max = isi_wire::limits::TOKEN_BYTES_MAX)]
+    #[error("token of {bytes} bytes, but the wire allows {max}; shorten its subject or issuer", max = isi_wire::limits::TOKEN_BYTES_MAX)]
     TooLong {
         /// Its length.
         bytes: usize,

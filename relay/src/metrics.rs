@@ -1,0 +1,142 @@
+//! The node's figures as Prometheus reads them. No label tells who anybody is: only delivery codes and quantiles.
+
+use crate::NodeStats;
+use isi_wire::CloseCode;
+use std::fmt::Write;
+
+/// The text exposition format, version 0.0.4.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Renders the figures. Names end in their unit; counters end in `_total` and count from the node's start.
+#[must_use]
+pub fn render(stats: &NodeStats) -> String {
+    let mut page = Page(String::with_capacity(8 * 1024));
+    node(&mut page, stats);
+    residence(&mut page, stats);
+    sessions(&mut page, stats);
+    let refused = "Connections refused before they were in a session.";
+    page.by_code("isi_relay_refused_total", refused, &stats.refused);
+    page.by_code("isi_relay_ended_total", "Connections that were in a session and ended.", &stats.ended);
+    page.0
+}
+
+fn node(page: &mut Page, stats: &NodeStats) {
+    page.gauge("isi_relay_sessions", "Sessions on this node.", stats.sessions);
+    page.gauge("isi_relay_participants", "Peers in a session.", stats.participants);
+    page.gauge("isi_relay_connections", "Connections, handshaking ones included.", stats.connections);
+    page.counter("isi_relay_joins_total", "Peers that came in.", stats.joins);
+    let turned_away = "Connections turned away before their handshake.";
+    page.counter("isi_relay_turned_away_total", turned_away, stats.turned_away);
+}
+
+fn residence(page: &mut Page, stats: &NodeStats) {
+    let residence = &stats.residence;
+    let held = "Ciphertext in the node's memory, from receipt to acknowledgement.";
+    page.gauge("isi_relay_resident_bytes", held, residence.resident_bytes);
+    page.gauge("isi_relay_resident_bytes_max", "Most of it at any time.", residence.resident_bytes_max);
+    page.counter("isi_relay_received_bytes_total", "Ciphertext received.", residence.received_bytes);
+    let name = "isi_relay_residence_ms";
+    page.head(name, "How long a chunk of ciphertext stays.", "gauge");
+    let quantiles = [
+        ("0.5", residence.residence_ms_p50),
+        ("0.99", residence.residence_ms_p99),
+        ("1", residence.residence_ms_max),
+    ];
+    for (quantile, value) in quantiles {
+        page.line(format_args!("{name}{{quantile=\"{quantile}\"}} {value}"));
+    }
+}
+
+fn sessions(page: &mut Page, stats: &NodeStats) {
+    let totals = &stats.session_totals;
+    page.gauge("isi_relay_tracks", "Tracks of all sessions.", totals.tracks as u64);
+    let held = "Ciphertext that sessions hold for receivers.";
+    page.gauge("isi_relay_session_resident_bytes", held, totals.resident_bytes as u64);
+    page.gauge("isi_relay_log_bytes", "Ciphertext of the logs, Welcomes included.", totals.log_bytes as u64);
+    page.counter("isi_relay_session_in_bytes_total", "Ciphertext accepted.", totals.bytes_in);
+    page.counter("isi_relay_session_out_bytes_total", "Ciphertext handed to writers.", totals.bytes_out);
+    page.counter("isi_relay_log_entries_total", "Log entries sequenced.", totals.log_entries);
+    let skipped = "Log entries not delivered, per receiver.";
+    page.counter("isi_relay_log_entries_skipped_total", skipped, totals.log_entries_skipped);
+    let dropped = "Live objects not delivered, per receiver.";
+    page.counter("isi_relay_datagrams_dropped_total", dropped, totals.datagrams_dropped);
+    let reset = "Media and bulk groups reset as stale or over budget, per receiver.";
+    page.counter("isi_relay_groups_reset_total", reset, totals.groups_reset);
+    let closed = "Input tracks closed over budget.";
+    page.counter("isi_relay_input_tracks_closed_total", closed, totals.input_tracks_closed);
+    page.counter(
+        "isi_relay_keyframe_requests_total",
+        "Keyframes asked of senders.",
+        totals.keyframe_requests,
+    );
+    page.counter("isi_relay_backpressure_total", "Times a sender was told to wait.", totals.backpressure);
+}
+
+struct Page(String);
+
+impl Page {
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, help, "gauge");
+        self.line(format_args!("{name} {value}"));
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, help, "counter");
+        self.line(format_args!("{name} {value}"));
+    }
+
+    fn by_code(&mut self, name: &str, help: &str, counts: &[(CloseCode, u64)]) {
+        self.head(name, help, "counter");
+        for (code, count) in counts {
+            self.line(format_args!("{name}{{code=\"{code:?}\"}} {count}"));
+        }
+    }
+
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn sample() -> NodeStats {
+        let mut stats = NodeStats { sessions: 3, joins: 12, ..NodeStats::default() };
+        stats.refused = vec![(CloseCode::TokenExpired, 4)];
+        stats.residence.residence_ms_p99 = 1.5;
+        stats.session_totals.datagrams_dropped = 7;
+        stats
+    }
+
+    #[test]
+    fn figures_are_where_prometheus_looks() {
+        let text = render(&sample());
+        for line in [
+            "isi_relay_sessions 3",
+            "isi_relay_joins_total 12",
+            "isi_relay_refused_total{code=\"TokenExpired\"} 4",
+            "isi_relay_residence_ms{quantile=\"0.99\"} 1.5",
+            "isi_relay_datagrams_dropped_total 7",
+            "# TYPE isi_relay_joins_total counter",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn only_codes_and_quantiles_are_labels_and_no_name_stands_twice() {
+        let text = render(&sample());
+        let labels = text.split('{').skip(1).map(|rest| rest.split('=').next().unwrap_or_default());
+        assert!(labels.into_iter().all(|label| label == "code" || label == "quantile"));
+        let names: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        assert_eq!(names.len(), names.iter().collect::<HashSet<_>>().len());
+    }
+}
