@@ -1,4 +1,5 @@
 //! Objects, private objects and leases, with fixed keys and virtual time.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod epochs;
 mod format;
