@@ -1,0 +1,162 @@
+//! What a peer's unidirectional streams carry: its log, and one group each. A chunk of a group goes to the core the moment it
+//! arrives.
+
+use super::end::End;
+use super::frames::{FrameReader, read_failed};
+use super::{Peer, rates};
+use crate::room::OpenGroup;
+use bytes::Bytes;
+use isi_relay_core::{ChunkOutcome, GroupRefused};
+use isi_wire::limits::LOG_ITEM_BYTES_MAX;
+use isi_wire::{CloseCode, DecodeError, GroupHeader, LogUpload, ResetCode, StreamType};
+use quinn::{ReadError, RecvStream, VarInt};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use tokio::task::JoinSet;
+
+/// Bytes of a group taken from its stream at once.
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
+
+/// Takes the peer's streams as they come; the transport bounds how many there are at once. Returns the first violation.
+pub(super) async fn accept_streams(peer: Arc<Peer>) -> End {
+    let mut tasks = JoinSet::new();
+    let mut rate = rates::streams(Instant::now());
+    loop {
+        tokio::select! {
+            Some(done) = tasks.join_next() => match done {
+                Ok(Ok(())) => {}
+                Ok(Err(end)) => return end,
+                // A panic of ours: this peer goes, the others stay.
+                Err(_) => return End::violation(CloseCode::Internal),
+            },
+            accepted = peer.connection.accept_uni() => {
+                let Ok(stream) = accepted else { return End::lost() };
+                if !rate.allows(Instant::now()) {
+                    return End::violation(CloseCode::Flood);
+                }
+                tasks.spawn(take_stream(stream, Arc::clone(&peer)));
+            }
+        }
+    }
+}
+
+async fn take_stream(mut stream: RecvStream, peer: Arc<Peer>) -> Result<(), End> {
+    let mut read = Bytes::new();
+    match read_head(&mut stream, &mut read, |bytes| StreamType::decode(bytes)).await? {
+        Some(StreamType::Log) => read_log(stream, &read, &peer).await,
+        Some(StreamType::Group) => match read_head(&mut stream, &mut read, GroupHeader::decode).await? {
+            Some(header) => take_group(stream, header, read, &peer).await,
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
+}
+
+async fn take_group(
+    mut stream: RecvStream,
+    header: GroupHeader,
+    first: Bytes,
+    peer: &Peer,
+) -> Result<(), End> {
+    let mut header_bytes = Vec::with_capacity(GroupHeader::BYTES_MAX);
+    header.encode(&mut header_bytes);
+    let group = match peer.seat.open_group(header, header_bytes.into()) {
+        Ok(group) => group,
+        Err(GroupRefused::Reset(code)) => return Ok(stop(&mut stream, code)),
+        Err(GroupRefused::Violation(violation)) => return Err(violation.into()),
+    };
+    match forward(&mut stream, first, &group, peer).await {
+        GroupEnd::Whole => group.finish(),
+        GroupEnd::GivenUp(code) => group.reset(code),
+        GroupEnd::Unwanted(code) => stop(&mut stream, code),
+    }
+    Ok(())
+}
+
+enum GroupEnd {
+    Whole,
+    /// The sender reset it, or its connection is lost.
+    GivenUp(ResetCode),
+    /// The core wants no more of it.
+    Unwanted(ResetCode),
+}
+
+/// The forwarding path's first step: cut-through, and no reading ahead of what the core has room for. quinn gives the sender
+/// new credit for what is read, so the sender is held back by not reading.
+async fn forward(stream: &mut RecvStream, first: Bytes, group: &OpenGroup, peer: &Peer) -> GroupEnd {
+    let mut chunk = first;
+    loop {
+        if let Err(code) = push(peer.residence.hold(chunk), group).await {
+            return GroupEnd::Unwanted(code);
+        }
+        chunk = tokio::select! {
+            code = group.unwanted() => return GroupEnd::Unwanted(code),
+            read = stream.read_chunk(CHUNK_BYTES_MAX, true) => match read {
+                Ok(Some(chunk)) => chunk.bytes,
+                Ok(None) => return GroupEnd::Whole,
+                Err(ReadError::Reset(code)) => return GroupEnd::GivenUp(reset_code(code)),
+                Err(_) => return GroupEnd::GivenUp(ResetCode::Cancelled),
+            },
+        };
+    }
+}
+
+async fn push(mut chunk: Bytes, group: &OpenGroup) -> Result<(), ResetCode> {
+    while !chunk.is_empty() {
+        match group.push(chunk) {
+            ChunkOutcome::Accepted => return Ok(()),
+            ChunkOutcome::Full(unsent) => chunk = unsent,
+            ChunkOutcome::Stop(code) => return Err(code),
+        }
+        group.resumed().await?;
+    }
+    Ok(())
+}
+
+async fn read_log(stream: RecvStream, first: &[u8], peer: &Peer) -> Result<(), End> {
+    if peer.log_taken.swap(true, Ordering::Relaxed) {
+        return Err(End::violation(CloseCode::ProtocolViolation));
+    }
+    let mut frames = FrameReader::new(stream, LOG_ITEM_BYTES_MAX, rates::log_uploads(Instant::now()));
+    frames.push(first);
+    while let Some(frame) = frames.next().await? {
+        let upload = LogUpload::decode(frame)?;
+        peer.seat.with(|session, now, from| session.handle_log(now, from, upload))?;
+    }
+    Ok(())
+}
+
+/// What stands at a stream's beginning, taken off `read`, which keeps what came after it. `None` when the sender has given the
+/// stream up before.
+async fn read_head<T>(
+    stream: &mut RecvStream,
+    read: &mut Bytes,
+    decode: impl Fn(&mut Bytes) -> Result<T, DecodeError>,
+) -> Result<Option<T>, End> {
+    loop {
+        match decode(read) {
+            Ok(head) => return Ok(Some(head)),
+            // Heads are at most some thirty bytes long, and so is what is read until one is whole.
+            Err(DecodeError::Truncated) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match stream.read_chunk(CHUNK_BYTES_MAX, true).await {
+            Ok(Some(chunk)) if read.is_empty() => *read = chunk.bytes,
+            Ok(Some(chunk)) => *read = [read.as_ref(), &chunk.bytes].concat().into(),
+            Ok(None) => return Err(End::violation(CloseCode::Malformed)),
+            Err(ReadError::Reset(_)) => return Ok(None),
+            Err(error) => return Err(read_failed(&error)),
+        }
+    }
+}
+
+/// A code that this version does not know is passed on as the one that means nothing else.
+fn reset_code(code: VarInt) -> ResetCode {
+    ResetCode::from_code(code.into_inner()).unwrap_or(ResetCode::Cancelled)
+}
+
+fn stop(stream: &mut RecvStream, code: ResetCode) {
+    // Fails when the sender finished or reset it meanwhile.
+    let _ = stream.stop(VarInt::from_u32(code as u32));
+}

@@ -1,0 +1,86 @@
+//! One peer's connection, from its first packet to its last: the handshake, then one task per direction and kind. Whatever
+//! a peer does, only its own connection ends.
+
+mod control;
+mod datagrams;
+mod end;
+mod finished;
+mod frames;
+mod handshake;
+mod ingress;
+mod lanes;
+mod opening;
+mod outgoing;
+mod rates;
+mod writer;
+
+use self::end::End;
+use self::handshake::{Entered, shake_hands};
+use crate::node::Shared;
+use crate::resident::Residence;
+use crate::room::Seat;
+use isi_wire::CloseCode;
+use quinn::{Connection, Incoming};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// What the tasks of a connection share.
+struct Peer {
+    connection: Connection,
+    seat: Seat,
+    residence: Residence,
+    /// There is one log stream per connection.
+    log_taken: AtomicBool,
+}
+
+/// Serves one peer to its end. `handshake_permit` bounds how many peers are not in yet.
+pub(crate) async fn serve(node: Arc<Shared>, incoming: Incoming, handshake_permit: OwnedSemaphorePermit) {
+    // The time covers TLS too. A peer that does not finish it is not told: it would not understand.
+    let began = tokio::time::Instant::now();
+    let Ok(connecting) = incoming.accept() else { return };
+    let Ok(Ok(connection)) = timeout(node.join_timeout, connecting).await else { return };
+    let rest = node.join_timeout.saturating_sub(began.elapsed());
+    let entered = match timeout(rest, shake_hands(&node, &connection)).await {
+        Ok(entered) => entered,
+        Err(_elapsed) => Err(End::violation(CloseCode::JoinTimeout)),
+    };
+    drop(handshake_permit);
+    match entered {
+        Ok(entered) => serve_member(&node, connection, entered).await,
+        Err(end) => {
+            end.close(&connection);
+            node.counters.refused(end.code);
+        }
+    }
+}
+
+async fn serve_member(node: &Arc<Shared>, connection: Connection, entered: Entered) {
+    let Entered { seat, admitted, control, frames, joined } = entered;
+    node.counters.entered();
+    let session = admitted.session;
+    let peer = Arc::new(Peer {
+        connection: connection.clone(),
+        seat: seat.clone(),
+        residence: node.residence.clone(),
+        log_taken: AtomicBool::new(false),
+    });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(writer::write_to_receiver(connection.clone(), seat.clone(), control, joined));
+    tasks.spawn(control::serve_control(Arc::clone(&peer), frames, Arc::clone(&node.admission), admitted));
+    tasks.spawn(ingress::accept_streams(Arc::clone(&peer)));
+    tasks.spawn(datagrams::read_datagrams(peer));
+    let end = match tasks.join_next().await {
+        Some(Ok(end)) => end,
+        // A panic of ours: this peer goes, the others stay.
+        Some(Err(_)) | None => End::violation(CloseCode::Internal),
+    };
+    let end = end.seen_from(&connection);
+    end.close(&connection);
+    // Before the seat is given up, so that no task works for somebody who is gone.
+    tasks.shutdown().await;
+    node.sessions.leave(session, &seat, end.reason);
+    node.counters.left(end.code);
+}

@@ -1,0 +1,131 @@
+use crate::transport::{SEND_RESERVE_BYTES, SEND_WINDOW_BYTES, priority};
+use bytes::Bytes;
+use isi_wire::{DeliveryClass, ResetCode};
+use quinn::{Connection, SendStream, VarInt, WriteError};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+/// One stream to the receiver, and the bytes it has not taken yet. While there are any, the stream's flow control or the
+/// connection's window is exhausted, or the stream waits to be opened.
+pub(super) struct Outgoing {
+    /// `None` until the receiver allows one more stream.
+    stream: Option<SendStream>,
+    /// `None` for the control stream.
+    class: Option<DeliveryClass>,
+    staged: VecDeque<Bytes>,
+    staged_bytes: usize,
+    finish_wanted: bool,
+}
+
+/// What became of a flush.
+pub(super) enum Flushed {
+    /// All bytes are with quinn.
+    All,
+    /// The stream takes no more now; the task is woken when it does.
+    Blocked,
+    /// All bytes are with quinn and the stream was finished. The handle may still reset it.
+    Finished(SendStream),
+    /// The receiver stopped the stream.
+    Stopped,
+}
+
+impl Outgoing {
+    /// A stream that is yet to be opened. The control stream has no class.
+    pub(super) fn new(class: Option<DeliveryClass>) -> Self {
+        Self { stream: None, class, staged: VecDeque::new(), staged_bytes: 0, finish_wanted: false }
+    }
+
+    /// Gives the entry its stream.
+    pub(super) fn attach(&mut self, stream: SendStream) {
+        // Fails only on a closed stream: then the next write says so.
+        let _ = stream.set_priority(self.priority());
+        self.stream = Some(stream);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    pub(super) fn priority(&self) -> i32 {
+        priority(self.class)
+    }
+
+    /// Whether the stream goes before media: it may use the reserve.
+    pub(super) fn is_urgent(&self) -> bool {
+        !matches!(self.class, Some(DeliveryClass::Media | DeliveryClass::Bulk))
+    }
+
+    pub(super) fn staged_bytes(&self) -> usize {
+        self.staged_bytes
+    }
+
+    pub(super) fn stage(&mut self, bytes: Bytes) {
+        self.staged_bytes += bytes.len();
+        self.staged.push_back(bytes);
+    }
+
+    /// Finish once all staged bytes are written.
+    pub(super) fn finish(&mut self) {
+        self.finish_wanted = true;
+    }
+
+    /// Gives up what is staged, and what quinn still holds of the stream.
+    pub(super) fn reset(self, code: ResetCode) {
+        if let Some(mut stream) = self.stream {
+            // Already closed: nothing is left to reset.
+            let _ = stream.reset(VarInt::from_u32(code as u32));
+        }
+    }
+
+    /// Whether the receiver is better off without the rest once newer groups are there.
+    pub(super) fn may_go_stale(&self) -> bool {
+        self.class == Some(DeliveryClass::Media)
+    }
+
+    /// Writes what the stream takes now. What is urgent may use the reserve: when media fills the window, quinn would make
+    /// input wait for acknowledgements. The window is raised for this write only, so that media cannot take what is kept for
+    /// others.
+    pub(super) fn flush(
+        &mut self,
+        connection: &Connection,
+        cx: &mut Context<'_>,
+    ) -> Result<Flushed, WriteError> {
+        match self.write_staged(cx)? {
+            Flushed::Blocked if self.is_urgent() && self.is_open() => {
+                connection.set_send_window(SEND_WINDOW_BYTES + SEND_RESERVE_BYTES);
+                let flushed = self.write_staged(cx);
+                connection.set_send_window(SEND_WINDOW_BYTES);
+                flushed
+            }
+            flushed => Ok(flushed),
+        }
+    }
+
+    fn write_staged(&mut self, cx: &mut Context<'_>) -> Result<Flushed, WriteError> {
+        let Some(stream) = &mut self.stream else { return Ok(Flushed::Blocked) };
+        while !self.staged.is_empty() {
+            let polled = pin!(stream.write_chunks(self.staged.make_contiguous())).poll(cx);
+            let written = match polled {
+                Poll::Ready(Ok(written)) => written,
+                Poll::Ready(Err(WriteError::Stopped(code))) => {
+                    // RFC 9000 section 3.5: a stopped stream is answered with a reset.
+                    let _ = stream.reset(code);
+                    return Ok(Flushed::Stopped);
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(Flushed::Blocked),
+            };
+            self.staged.drain(..written.chunks);
+            self.staged_bytes -= written.bytes;
+        }
+        match self.stream.take_if(|_| self.finish_wanted) {
+            Some(mut stream) => {
+                // Fails only on a stream that was reset: we keep no handle to those.
+                let _ = stream.finish();
+                Ok(Flushed::Finished(stream))
+            }
+            None => Ok(Flushed::All),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The one task that writes to a receiver. It owns all streams to it and asks the core what comes next only when there is
+//! room, so priority is decided late.
+
+use super::end::End;
+use super::lanes::{Lane, Lanes};
+use crate::room::Seat;
+use bytes::Bytes;
+use isi_relay_core::{Write, WriteRoom};
+use quinn::{Connection, SendStream};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+/// Writes per turn before other tasks get theirs.
+const WRITES_PER_TURN_MAX: usize = 64;
+/// Bytes of media and bulk taken from the core that quinn has not taken. Small: what is here can no longer be replaced by
+/// something newer, and a stalled stream keeps no more than this.
+const STAGED_MEDIA_BYTES_MAX: usize = 64 * 1024;
+/// The same for control, input and log. A receiver that does not read those gets nothing at all until it does.
+const STAGED_URGENT_BYTES_MAX: usize = 64 * 1024;
+
+/// Runs until the core closes the connection or the connection is lost. `first` goes out before anything the core says.
+pub(super) async fn write_to_receiver(
+    connection: Connection,
+    seat: Seat,
+    control: SendStream,
+    first: Bytes,
+) -> End {
+    let wake = seat.writer_wake();
+    let mut writer = Writer { lanes: Lanes::new(connection.clone(), control, first), connection, seat };
+    loop {
+        let mut woken = pin!(wake.notified());
+        let turn = std::future::poll_fn(|cx| match writer.take_turn(cx) {
+            Ok(()) => woken.as_mut().poll(cx).map(|()| None),
+            Err(end) => Poll::Ready(Some(end)),
+        });
+        if let Some(end) = turn.await {
+            return end;
+        }
+    }
+}
+
+struct Writer {
+    connection: Connection,
+    seat: Seat,
+    lanes: Lanes,
+}
+
+impl Writer {
+    /// Writes what the receiver takes now. Afterwards `cx` is woken by every stream that was blocked.
+    fn take_turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        self.lanes.begin_turn(cx);
+        self.flush(cx)?;
+        for _ in 0..WRITES_PER_TURN_MAX {
+            let Some(write) = self.room().and_then(|room| self.seat.next_write(room)) else { return Ok(()) };
+            self.write(write)?;
+            self.flush(cx)?;
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// The forwarding path's last step: one decision of the core becomes one action on a stream.
+    fn write(&mut self, write: Write) -> Result<(), End> {
+        match write {
+            Write::Control(message) => self.lanes.stage_control(&message),
+            Write::Log(entry) => self.lanes.stage(Lane::Log, entry),
+            Write::Open { egress, class, header } => self.lanes.open(Lane::Egress(egress), class, header),
+            Write::Chunk { egress, class: _, bytes } => self.lanes.stage(Lane::Egress(egress), bytes),
+            Write::Finish { egress } => self.lanes.finish(egress),
+            Write::Reset { egress, code } => self.lanes.reset(egress, code),
+            // Too large for this receiver's path, or it takes none: worthless later, so dropped.
+            Write::Datagram(datagram) => drop(self.connection.send_datagram(datagram)),
+            Write::StopIngress { ingress, code } => self.seat.stop_ingress(ingress, code),
+            Write::Close(code) => return Err(End::closed_by_core(code)),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        for egress in self.lanes.flush(cx)? {
+            self.seat.stream_stopped(egress);
+        }
+        Ok(())
+    }
+
+    fn room(&self) -> Option<WriteRoom> {
+        let (urgent, others) = self.lanes.staged_bytes();
+        (urgent < STAGED_URGENT_BYTES_MAX)
+            .then(|| WriteRoom { media_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others), datagram: true })
+    }
+}

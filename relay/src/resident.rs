@@ -1,0 +1,117 @@
+//! How much ciphertext is in the node, and for how long: measured from the moment a chunk is received until its last owner lets
+//! go of it. quinn keeps bytes until they are acknowledged, so its buffers are part of the figure.
+
+use crate::quantiles::Quantiles;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Chunks below this are copied on receipt. A slice of a few bytes would pin the whole receive buffer it came in (some
+/// 12 KiB, or 64 KiB with segmentation offload); larger chunks are never copied by us.
+const SMALL_CHUNK_BYTES_MAX: usize = 512;
+
+/// What the node holds of its peers' ciphertext. Cheap to clone, shared by all connections.
+#[derive(Clone, Debug, Default)]
+pub struct Residence(Arc<Gauge>);
+
+#[derive(Debug, Default)]
+struct Gauge {
+    bytes: AtomicU64,
+    bytes_max: AtomicU64,
+    received_bytes: AtomicU64,
+    residence: Quantiles,
+}
+
+/// A moment's view of [`Residence`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ResidenceStats {
+    /// Bytes held now.
+    pub resident_bytes: u64,
+    /// Most bytes held at once since the start.
+    pub resident_bytes_max: u64,
+    /// Bytes received since the start.
+    pub received_bytes: u64,
+    /// Half of the chunks were gone after this many milliseconds.
+    pub residence_ms_p50: f64,
+    /// 99 % of the chunks were gone after this many milliseconds.
+    pub residence_ms_p99: f64,
+    /// The longest stay, in milliseconds.
+    pub residence_ms_max: f64,
+}
+
+impl Residence {
+    /// Takes a received chunk into the count until its last clone is dropped.
+    pub(crate) fn hold(&self, bytes: Bytes) -> Bytes {
+        let bytes = if bytes.len() < SMALL_CHUNK_BYTES_MAX { Bytes::copy_from_slice(&bytes) } else { bytes };
+        self.0.enter(bytes.len() as u64);
+        Bytes::from_owner(Resident { bytes, received_at: Instant::now(), gauge: Arc::clone(&self.0) })
+    }
+
+    /// The figures as they are now.
+    #[must_use]
+    pub fn stats(&self) -> ResidenceStats {
+        let gauge = &self.0;
+        ResidenceStats {
+            resident_bytes: gauge.bytes.load(Ordering::Relaxed),
+            resident_bytes_max: gauge.bytes_max.load(Ordering::Relaxed),
+            received_bytes: gauge.received_bytes.load(Ordering::Relaxed),
+            residence_ms_p50: gauge.residence.quantile_ms(0.50),
+            residence_ms_p99: gauge.residence.quantile_ms(0.99),
+            residence_ms_max: gauge.residence.max_ms(),
+        }
+    }
+}
+
+impl Gauge {
+    fn enter(&self, bytes: u64) {
+        let held = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.bytes_max.fetch_max(held, Ordering::Relaxed);
+        self.received_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// One received chunk. Its `Drop` is the measurement.
+struct Resident {
+    bytes: Bytes,
+    received_at: Instant,
+    gauge: Arc<Gauge>,
+}
+
+impl AsRef<[u8]> for Resident {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        self.gauge.bytes.fetch_sub(self.bytes.len() as u64, Ordering::Relaxed);
+        self.gauge.residence.record(self.received_at.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_counts_until_its_last_slice_is_gone() {
+        let residence = Residence::default();
+        let chunk = residence.hold(Bytes::from(vec![1; 4096]));
+        let slice = chunk.slice(10..20);
+        drop(chunk);
+        assert_eq!(residence.stats().resident_bytes, 4096);
+        drop(slice);
+        let stats = residence.stats();
+        assert_eq!((stats.resident_bytes, stats.resident_bytes_max, stats.received_bytes), (0, 4096, 4096));
+    }
+
+    #[test]
+    fn only_small_chunks_are_copied() {
+        let residence = Residence::default();
+        let received = Bytes::from(vec![7; 4096]);
+        assert_ne!(residence.hold(received.slice(..64)).as_ptr(), received.as_ptr());
+        assert_eq!(residence.hold(received.clone()).as_ptr(), received.as_ptr());
+    }
+}

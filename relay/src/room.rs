@@ -1,0 +1,260 @@
+//! One session with the tasks that wait for it. Whoever works on the core's state machine wakes, before letting go of it, the
+//! tasks that it names.
+
+use crate::clock::Clock;
+use bytes::Bytes;
+use isi_relay_core::{
+    ChunkOutcome, EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, Session, SessionLimits,
+    SessionStats, Timestamp, Wake, Write, WriteRoom,
+};
+use isi_wire::{GroupHeader, Incarnation, Joined, LeaveReason, ParticipantId, ResetCode};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A session that lives on this node.
+#[derive(Debug)]
+pub(crate) struct Room {
+    clock: Clock,
+    state: Mutex<State>,
+    /// Told when the earliest deadline came closer, or the session ended.
+    timer: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    session: Session,
+    writers: HashMap<ParticipantId, Arc<Notify>>,
+    ingresses: HashMap<IngressId, Arc<IngressSignal>>,
+    /// Empty between calls; kept for its capacity.
+    wakes: Vec<Wake>,
+    /// What the timer task sleeps for.
+    armed: Option<Timestamp>,
+    empty_since: Option<Timestamp>,
+    ended: bool,
+}
+
+/// How the core reaches the task that reads an incoming group.
+#[derive(Debug, Default)]
+struct IngressSignal {
+    notify: Notify,
+    unwanted: OnceLock<ResetCode>,
+}
+
+/// A group on its way in. Dropped before its end, it counts as given up by its sender.
+#[derive(Debug)]
+pub(crate) struct OpenGroup {
+    room: Arc<Room>,
+    ingress: IngressId,
+    signal: Arc<IngressSignal>,
+}
+
+/// A participant's place in its session. All tasks of a connection hold one.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    room: Arc<Room>,
+    participant: ParticipantId,
+    writer: Arc<Notify>,
+}
+
+impl Room {
+    pub(crate) fn new(clock: Clock, limits: SessionLimits, incarnation: Incarnation) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            state: Mutex::new(State {
+                session: Session::new(incarnation, limits),
+                writers: HashMap::new(),
+                ingresses: HashMap::new(),
+                wakes: Vec::new(),
+                armed: None,
+                empty_since: None,
+                ended: false,
+            }),
+            timer: Notify::new(),
+        })
+    }
+
+    /// Spawns the one task that keeps the session's deadlines. It ends with the session.
+    pub(crate) fn start(self: &Arc<Self>) {
+        tokio::spawn(keep_deadlines(Arc::clone(self)));
+    }
+
+    /// # Errors
+    /// [`JoinRefused`]: the session is full or bars the subject.
+    pub(crate) fn enter(self: &Arc<Self>, join: JoinParams) -> Result<(Seat, Joined), JoinRefused> {
+        let participant = join.participant;
+        let writer = Arc::new(Notify::new());
+        let joined = self.with(|state, now| {
+            let joined = state.session.join(now, join)?;
+            state.writers.insert(participant, Arc::clone(&writer));
+            state.empty_since = None;
+            Ok(joined)
+        })?;
+        Ok((Seat { room: Arc::clone(self), participant, writer }, joined))
+    }
+
+    /// Ends the session if nobody was in it for `linger`. It must not be entered afterwards.
+    pub(crate) fn end_if_empty(&self, linger: Duration) -> bool {
+        let ended = self.with(|state, now| {
+            let linger_us = u64::try_from(linger.as_micros()).unwrap_or(u64::MAX);
+            let since = state.empty_since.filter(|_| state.session.is_empty());
+            state.ended = since.is_some_and(|since| now.0.saturating_sub(since.0) >= linger_us);
+            state.ended
+        });
+        if ended {
+            self.timer.notify_one();
+        }
+        ended
+    }
+
+    /// The core's figures.
+    pub(crate) fn stats(&self) -> SessionStats {
+        self.with(|state, _now| state.session.stats())
+    }
+
+    /// The only way to the core: one lock, then everyone is woken whom the work concerns.
+    fn with<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        // A poisoned lock: another task of this session panicked. Its peers go on with what the core has.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut state, self.clock.now());
+        state.wake_tasks();
+        if state.session.next_deadline().is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+            self.timer.notify_one();
+        }
+        result
+    }
+}
+
+impl State {
+    fn wake_tasks(&mut self) {
+        self.session.drain_wakeups(&mut self.wakes);
+        for wake in self.wakes.drain(..) {
+            match wake {
+                Wake::Writer(participant) => self.writers.get(&participant).map(|writer| writer.notify_one()),
+                Wake::Ingress(ingress) => {
+                    self.ingresses.get(&ingress).map(|signal| signal.notify.notify_one())
+                }
+            };
+        }
+    }
+}
+
+impl Seat {
+    /// Works on the session as this participant.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Session, Timestamp, ParticipantId) -> T) -> T {
+        self.room.with(|state, now| work(&mut state.session, now, self.participant))
+    }
+
+    /// Told when there is something to write to this participant.
+    pub(crate) fn writer_wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.writer)
+    }
+
+    pub(crate) fn next_write(&self, room: WriteRoom) -> Option<Write> {
+        self.with(|session, now, to| session.next_write(now, to, room))
+    }
+
+    /// Told to us by the receiver: it wants no more of this group.
+    pub(crate) fn stream_stopped(&self, egress: EgressId) {
+        self.with(|session, now, to| session.stream_stopped(now, to, egress));
+    }
+
+    /// Announces a group that begins to arrive.
+    pub(crate) fn open_group(
+        &self,
+        header: GroupHeader,
+        header_bytes: Bytes,
+    ) -> Result<OpenGroup, GroupRefused> {
+        self.room.with(|state, now| {
+            let ingress = state.session.open_group(now, self.participant, header, header_bytes)?;
+            let signal = Arc::<IngressSignal>::default();
+            state.ingresses.insert(ingress, Arc::clone(&signal));
+            Ok(OpenGroup { room: Arc::clone(&self.room), ingress, signal })
+        })
+    }
+
+    /// Passes the core's wish on to the task that reads the group.
+    pub(crate) fn stop_ingress(&self, ingress: IngressId, code: ResetCode) {
+        self.room.with(|state, _now| {
+            if let Some(signal) = state.ingresses.get(&ingress) {
+                // Stopped twice: the first code stands.
+                let _ = signal.unwanted.set(code);
+                signal.notify.notify_one();
+            }
+        });
+    }
+
+    pub(crate) fn leave(&self, reason: LeaveReason) {
+        self.room.with(|state, now| {
+            state.session.leave(now, self.participant, reason);
+            state.writers.remove(&self.participant);
+            state.empty_since = state.session.is_empty().then_some(now);
+        });
+    }
+}
+
+impl OpenGroup {
+    pub(crate) fn push(&self, chunk: Bytes) -> ChunkOutcome {
+        self.room.with(|state, now| state.session.push_chunk(now, self.ingress, chunk))
+    }
+
+    /// Returns once the core has room again.
+    ///
+    /// # Errors
+    /// The code with which to stop the stream: the core wants no more of it.
+    pub(crate) async fn resumed(&self) -> Result<(), ResetCode> {
+        self.signal.notify.notified().await;
+        self.signal.unwanted.get().map_or(Ok(()), |code| Err(*code))
+    }
+
+    /// Returns once the core wants no more of the group.
+    pub(crate) async fn unwanted(&self) -> ResetCode {
+        loop {
+            if let Err(code) = self.resumed().await {
+                return code;
+            }
+        }
+    }
+
+    /// The group is whole.
+    pub(crate) fn finish(self) {
+        self.room.with(|state, now| state.session.finish_group(now, self.ingress));
+    }
+
+    /// The group will not become whole.
+    pub(crate) fn reset(self, code: ResetCode) {
+        self.room.with(|state, now| state.session.reset_group(now, self.ingress, code));
+    }
+}
+
+impl Drop for OpenGroup {
+    fn drop(&mut self) {
+        self.room.with(|state, now| {
+            state.ingresses.remove(&self.ingress);
+            // Without effect on a group that has ended.
+            state.session.reset_group(now, self.ingress, ResetCode::Cancelled);
+        });
+    }
+}
+
+async fn keep_deadlines(room: Arc<Room>) {
+    loop {
+        let next = room.with(|state, now| {
+            state.armed = None;
+            if state.session.next_deadline().is_some_and(|next| next <= now) {
+                state.session.handle_deadline(now);
+            }
+            state.armed = state.session.next_deadline();
+            if state.ended { Err(()) } else { Ok(state.armed) }
+        });
+        match next {
+            Err(()) => return,
+            Ok(None) => room.timer.notified().await,
+            Ok(Some(at)) => tokio::select! {
+                () = tokio::time::sleep_until(room.clock.instant(at).into()) => {}
+                () = room.timer.notified() => {}
+            },
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Everything that is quinn's: one UDP socket, TLS and the transport's limits. The rest of the node sees connections and streams.
+
+use isi_wire::{ALPN, DeliveryClass};
+use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
+use quinn::{
+    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig,
+    VarInt,
+};
+use rustix::net::sockopt;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes written to one connection that the receiver has not acknowledged: what media and bulk may fill. It bounds stale
+/// bytes: at 5 Mbit/s it is 1.2 s.
+pub(crate) const SEND_WINDOW_BYTES: u64 = 768 * 1024;
+/// What control, input and log may write above [`SEND_WINDOW_BYTES`]. Together 1 MiB, the bound on a connection's buffer.
+pub(crate) const SEND_RESERVE_BYTES: u64 = 256 * 1024;
+
+/// Unidirectional streams a client may have open: its log, and its unfinished groups.
+const UNI_STREAMS_MAX: u32 = 64;
+/// Unread bytes per stream. One stream gets at most this much per round trip.
+const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+/// All streams at their limit, so that the connection's window is never what holds a sender back: an input event must
+/// not wait behind a group that is.
+const CONNECTION_WINDOW_BYTES: u32 = (UNI_STREAMS_MAX + 1) * STREAM_WINDOW_BYTES;
+/// Received datagrams not yet read. The oldest is dropped.
+const DATAGRAM_RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
+/// Datagrams not yet sent. More would only be late; the core keeps the newest back.
+const DATAGRAM_SEND_BUFFER_BYTES: usize = 32 * 1024;
+/// Below it, bursts to many receivers are lost in the kernel and throughput halves.
+const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Largest UDP payload tried. Ethernet; above 6,500 segmentation offload breaks.
+const UDP_PAYLOAD_BYTES_MAX: u16 = 1452;
+const IDLE_TIMEOUT_MS: u32 = 15_000;
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Handshakes that wait to be looked at; more are refused by quinn.
+const INCOMING_MAX: usize = 1024;
+/// Bytes buffered per connection that has not been looked at yet. There is no 0-RTT, so a handshake's rest is all that can come.
+const INCOMING_BYTES_MAX: u64 = 16 * 1024;
+
+/// Why the node has no socket to serve on.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The socket was refused.
+    #[error(
+        "cannot bind UDP {address}: {source}; is another relay running there, or is the address not one of this host?"
+    )]
+    Bind {
+        /// The address of the configuration.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The TLS configuration cannot carry QUIC.
+    #[error("the TLS configuration lacks TLS_AES_128_GCM_SHA256, which QUIC needs for its first packets")]
+    NoInitialCipherSuite(#[from] NoInitialCipherSuite),
+}
+
+/// Binds the socket and starts the endpoint. Needs a tokio runtime. The address has the port that the system chose for port 0.
+///
+/// # Errors
+/// [`TransportError`]: nothing was left behind; correct the configuration.
+pub(crate) fn bind(
+    address: SocketAddr,
+    mut tls: rustls::ServerConfig,
+) -> Result<(Endpoint, SocketAddr), TransportError> {
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+    config
+        .transport_config(Arc::new(transport_config()))
+        .migration(true)
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BYTES_MAX)
+        .incoming_buffer_size_total(INCOMING_MAX as u64 * INCOMING_BYTES_MAX);
+    let bind_error = |source| TransportError::Bind { address, source };
+    let socket = UdpSocket::bind(address).map_err(bind_error)?;
+    grow_buffers(&socket);
+    let local_addr = socket.local_addr().map_err(bind_error)?;
+    let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime));
+    Ok((endpoint.map_err(bind_error)?, local_addr))
+}
+
+/// Which of a connection's streams goes first when several have bytes: quinn takes the highest. The control stream has no
+/// class; answers, presence and keyframe requests go before everything.
+pub(crate) const fn priority(class: Option<DeliveryClass>) -> i32 {
+    match class {
+        None => 4,
+        Some(DeliveryClass::Input) => 3,
+        Some(DeliveryClass::Log | DeliveryClass::Live) => 2,
+        Some(DeliveryClass::Media) => 1,
+        Some(DeliveryClass::Bulk) => 0,
+    }
+}
+
+fn transport_config() -> TransportConfig {
+    let mut mtu = MtuDiscoveryConfig::default();
+    mtu.upper_bound(UDP_PAYLOAD_BYTES_MAX);
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS_MAX))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .send_window(SEND_WINDOW_BYTES)
+        .send_fairness(false)
+        .datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BUFFER_BYTES))
+        .datagram_send_buffer_size(DATAGRAM_SEND_BUFFER_BYTES)
+        .mtu_discovery_config(Some(mtu))
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))))
+        .keep_alive_interval(Some(KEEP_ALIVE_INTERVAL));
+    transport
+}
+
+fn grow_buffers(socket: &UdpSocket) {
+    // Refusals show in what is granted.
+    let _ = sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER_BYTES);
+    let _ = sockopt::set_socket_send_buffer_size(socket, SOCKET_BUFFER_BYTES);
+    warn_if_small("net.core.rmem_max", sockopt::socket_recv_buffer_size(socket));
+    warn_if_small("net.core.wmem_max", sockopt::socket_send_buffer_size(socket));
+}
+
+fn warn_if_small(setting: &str, answer: rustix::io::Result<usize>) {
+    // Linux doubles what it grants, for its own bookkeeping, and answers with that.
+    let granted_bytes = answer.unwrap_or(0) / if cfg!(target_os = "linux") { 2 } else { 1 };
+    if granted_bytes < SOCKET_BUFFER_BYTES {
+        tracing::warn!(
+            granted_bytes,
+            "small UDP buffers cost throughput; to have larger ones: sysctl -w {setting}={SOCKET_BUFFER_BYTES}"
+        );
+    }
+}
