@@ -2,6 +2,7 @@
 
 use crate::arena::Key;
 use crate::buffer::SharedBuffer;
+use crate::group::{Group, GroupState};
 use crate::participant::Participant;
 use crate::timers::Timer;
 use crate::track::{KeyframeNeed, Lane, Named, Track};
@@ -34,6 +35,7 @@ impl Session {
             kind,
             class,
             audience,
+            ending: false,
             lanes: Vec::new(),
             groups: VecDeque::new(),
             newest: None,
@@ -94,7 +96,7 @@ impl Session {
     pub(crate) fn unpublish(&mut self, from: Key<Participant>, alias: TrackAlias) -> Result<(), Violation> {
         match self.tracks.named(alias) {
             Named::Track(track) if track.publisher == from => {
-                self.end_track(alias, TrackEndReason::Unpublished, ResetCode::TrackEnded);
+                self.end_when_drained(alias);
                 Ok(())
             }
             Named::Track(_) => Err(NOT_YOURS),
@@ -103,9 +105,24 @@ impl Session {
         }
     }
 
+    /// Ends what is not whole now, the track itself when the rest is with everybody.
+    fn end_when_drained(&mut self, alias: TrackAlias) {
+        let Some(track) = self.tracks.get_mut(alias) else { return };
+        track.ending = true;
+        let is_open = |key: &Key<Group>| self.groups[*key].state == GroupState::Open;
+        let open: Vec<_> = track.groups.iter().copied().filter(is_open).collect();
+        open.into_iter().for_each(|group| self.end_group(group, ResetCode::TrackEnded));
+        self.end_if_drained(alias);
+    }
+
+    pub(crate) fn end_if_drained(&mut self, alias: TrackAlias) {
+        if self.tracks.get(alias).is_some_and(|track| track.ending && track.groups.is_empty()) {
+            self.end_track(alias, TrackEndReason::Unpublished, ResetCode::TrackEnded);
+        }
+    }
+
     pub(crate) fn subscribe(
         &mut self,
-        now: Timestamp,
         from: Key<Participant>,
         alias: TrackAlias,
     ) -> Result<Result<(), RefuseReason>, Violation> {
@@ -124,7 +141,7 @@ impl Session {
             let needs_group = matches!(track.class, DeliveryClass::Media | DeliveryClass::Bulk);
             self.add_lane(alias, from);
             if needs_group {
-                self.want_keyframe(now, alias);
+                self.need_group(self.peers.all[from].lanes[&alias]);
             }
         }
         Ok(Ok(()))
@@ -149,7 +166,7 @@ impl Session {
     /// Ends a track's way to one receiver; streams that were opened are reset with `code`, or go with the
     /// connection.
     pub(crate) fn drop_lane(&mut self, key: Key<Lane>, code: Option<ResetCode>) {
-        while let Some(egress) = self.peers.lanes[key].egresses.front().copied() {
+        while let Some(egress) = self.peers.lanes.get(key).and_then(|lane| lane.egresses.front().copied()) {
             self.give_up(egress, code);
         }
         let Some(lane) = self.peers.remove_lane(key) else { return };

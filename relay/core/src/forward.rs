@@ -25,7 +25,7 @@ impl Session {
         }
         self.fan_out(now, ingress.0, chunk);
         let over = self.over_budget(ingress.0);
-        self.shed(now, over);
+        self.shed(over);
         ChunkOutcome::Accepted
     }
 
@@ -44,11 +44,11 @@ impl Session {
     ///
     /// Order: ends of streams, control, input, log, datagrams, media (newest group of each track first, tracks
     /// take turns), bulk.
-    pub fn next_write(&mut self, _now: Timestamp, to: ParticipantId, room: WriteRoom) -> Option<Write> {
+    pub fn next_write(&mut self, now: Timestamp, to: ParticipantId, room: WriteRoom) -> Option<Write> {
         let key = self.peers.key(to)?;
         let write = match self.peers.all[key].closing {
             Some(_) => self.next_close(key),
-            None => self.pick(key, room),
+            None => self.pick(now, key, room),
         };
         if write.is_none() {
             self.peers.all[key].awake = false;
@@ -56,33 +56,51 @@ impl Session {
         write
     }
 
-    fn pick(&mut self, to: Key<Participant>, room: WriteRoom) -> Option<Write> {
+    fn pick(&mut self, now: Timestamp, to: Key<Participant>, room: WriteRoom) -> Option<Write> {
         self.next_stream_end(to)
             .or_else(|| self.peers.all[to].outbox.control.pop_front().map(Write::Control))
             .or_else(|| self.next_notice(to))
-            .or_else(|| self.next_of_class(to, DeliveryClass::Input, usize::MAX))
+            .or_else(|| self.next_of_class(now, to, DeliveryClass::Input, usize::MAX))
             .or_else(|| self.next_log(to))
             .or_else(|| room.datagram.then(|| self.next_datagram(to)).flatten())
-            .or_else(|| self.next_of_class(to, DeliveryClass::Media, room.media_bytes))
-            .or_else(|| self.next_of_class(to, DeliveryClass::Bulk, room.media_bytes))
+            .or_else(|| self.next_of_class(now, to, DeliveryClass::Media, room.media_bytes))
+            .or_else(|| self.next_of_class(now, to, DeliveryClass::Bulk, room.media_bytes))
             .or_else(|| self.next_notice(to))
     }
 
     /// The next step of a class of group streams; lanes take turns, those that have nothing leave the queue.
-    fn next_of_class(&mut self, to: Key<Participant>, class: DeliveryClass, room: usize) -> Option<Write> {
+    fn next_of_class(
+        &mut self,
+        now: Timestamp,
+        to: Key<Participant>,
+        class: DeliveryClass,
+        room: usize,
+    ) -> Option<Write> {
         if room == 0 {
             return None;
         }
         loop {
             let lane = self.peers.all[to].outbox.lanes(class).pop_front()?;
             let write = self.next_of_lane(lane, room);
-            match &write {
-                Some(_) => self.peers.all[to].outbox.lanes(class).push_back(lane),
-                None => self.peers.lanes[lane].queued = false,
+            if write.is_none() {
+                self.rest_lane(now, lane);
+                continue;
             }
-            if write.is_some() {
-                return write;
+            // With its last group an unpublished track may be gone.
+            if self.peers.lanes.get(lane).is_some() {
+                self.peers.all[to].outbox.lanes(class).push_back(lane);
             }
+            return write;
+        }
+    }
+
+    /// There is nothing to write; if the receiver waits for a new group, it has room for one now.
+    fn rest_lane(&mut self, now: Timestamp, lane: Key<Lane>) {
+        let lane = &mut self.peers.lanes[lane];
+        lane.queued = false;
+        if std::mem::take(&mut lane.needs_group) {
+            let alias = lane.alias;
+            self.want_keyframe(now, alias);
         }
     }
 

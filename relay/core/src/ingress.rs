@@ -122,6 +122,7 @@ impl Session {
             let egress = self.egresses.insert(Egress::new(key, lane));
             self.groups[key].egresses.push(egress);
             self.peers.lanes[lane].egresses.push_back(egress);
+            self.peers.lanes[lane].needs_group = false;
             self.peers.queue(lane);
         }
         key
@@ -170,7 +171,7 @@ impl Session {
             self.stats.backpressure += 1;
             return Admission::Wait;
         }
-        if is_wanted && !self.make_room(now, bytes) {
+        if is_wanted && !self.make_room(bytes) {
             self.refuse_rest(key);
             return Admission::Stop(ResetCode::OverBudget);
         }

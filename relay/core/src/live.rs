@@ -32,7 +32,7 @@ impl Session {
         }
         let bucket = self.peers.all[publisher].pace.as_mut();
         let is_allowed = bucket.is_none_or(|bucket| bucket.is_open(now));
-        if is_allowed && self.make_room(now, datagram.len()) {
+        if is_allowed && self.make_room(datagram.len()) {
             self.charge(publisher, datagram.len());
             self.fan_out_datagram(now, alias, datagram);
         } else {

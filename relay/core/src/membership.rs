@@ -48,7 +48,12 @@ impl Session {
             next_sequence: self.log.next_sequence(),
             expires_in_s: params.expires_in_s,
             participants,
-            tracks: self.tracks.iter().filter(|track| track.is_for(peer)).map(|track| track.info()).collect(),
+            tracks: self
+                .tracks
+                .iter()
+                .filter(|track| !track.ending && track.is_for(peer))
+                .map(|track| track.info())
+                .collect(),
         })
     }
 

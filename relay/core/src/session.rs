@@ -96,7 +96,7 @@ impl Session {
             }
             ClientMessage::Unpublish { alias } => self.unpublish(key, alias),
             ClientMessage::Subscribe { request, alias } => {
-                let answer = self.subscribe(now, key, alias)?;
+                let answer = self.subscribe(key, alias)?;
                 self.answer_done(key, request, answer);
                 Ok(())
             }

@@ -32,20 +32,20 @@ impl Session {
     }
 
     /// Cuts lanes back to their budget, oldest group first.
-    pub(crate) fn shed(&mut self, now: Timestamp, over: Vec<Key<Lane>>) {
+    pub(crate) fn shed(&mut self, over: Vec<Key<Lane>>) {
         for key in over {
             while let Some(lane) = self.peers.lanes.get(key)
                 && self.lane_backlog(key) > self.limits.class(lane.class).bytes_max
             {
                 let holds = |egress: &&Key<Egress>| self.egress_backlog(**egress) > 0;
                 let Some(oldest) = lane.egresses.iter().find(holds) else { break };
-                self.cut(now, *oldest);
+                self.cut(*oldest);
             }
         }
     }
 
     /// One receiver does not get the rest of a group. What that means is the class's promise.
-    fn cut(&mut self, now: Timestamp, key: Key<Egress>) {
+    fn cut(&mut self, key: Key<Egress>) {
         let Egress { lane: lane_key, .. } = self.egresses[key];
         let lane = &self.peers.lanes[lane_key];
         let (alias, is_newest) = (lane.alias, lane.egresses.back() == Some(&key));
@@ -56,7 +56,7 @@ impl Session {
             }
             DeliveryClass::Media if is_newest => {
                 self.give_up(key, Some(ResetCode::OverBudget));
-                self.want_keyframe(now, alias);
+                self.need_group(lane_key);
             }
             DeliveryClass::Media => self.give_up(key, Some(ResetCode::Stale)),
             DeliveryClass::Bulk => self.give_up(key, Some(ResetCode::OverBudget)),
@@ -66,7 +66,7 @@ impl Session {
 
     /// Makes room for `bytes` in the session by cutting whoever holds the oldest media. Looks at all groups, but
     /// each time somebody is cut who gets no further chunk before the next group.
-    pub(crate) fn make_room(&mut self, now: Timestamp, bytes: usize) -> bool {
+    pub(crate) fn make_room(&mut self, bytes: usize) -> bool {
         while self.gauge.streams() + bytes > self.limits.resident_bytes_max {
             let media = self.groups.iter().filter(|(_, group)| group.class == DeliveryClass::Media);
             let aged = media.filter_map(|(_, group)| Some((group.buffer.oldest()?, group)));
@@ -74,7 +74,7 @@ impl Session {
             let at = group.buffer.base();
             let holders: Vec<_> =
                 group.egresses.iter().copied().filter(|egress| self.egresses[*egress].cursor == at).collect();
-            holders.into_iter().for_each(|egress| self.cut(now, egress));
+            holders.into_iter().for_each(|egress| self.cut(egress));
         }
         true
     }
@@ -115,10 +115,18 @@ impl Session {
         for egress in late {
             // An input track ends with its first one.
             if self.egresses.get(egress).is_some() {
-                self.cut(now, egress);
+                self.cut(egress);
             }
         }
         self.watch_group(key);
+    }
+
+    /// Has a lane's receiver get a new group, as soon as it has room for one.
+    pub(crate) fn need_group(&mut self, key: Key<Lane>) {
+        if let Some(lane) = self.peers.lanes.get_mut(key) {
+            lane.needs_group = true;
+            self.peers.queue(key);
+        }
     }
 
     /// Asks a track's publisher for a new group: once however many need it, and not again too soon.
@@ -241,9 +249,11 @@ impl Session {
     fn detach(&mut self, key: Key<Group>) {
         self.timers.disarm(Timer::Group(key));
         self.timers.disarm(Timer::Pace(key));
-        if let Some(track) = self.tracks.get_mut(self.groups[key].alias) {
+        let alias = self.groups[key].alias;
+        if let Some(track) = self.tracks.get_mut(alias) {
             track.groups.retain(|other| *other != key);
         }
+        self.end_if_drained(alias);
     }
 
     /// The next end of a stream. A group whose shell has heard of its end already is skipped.

@@ -16,6 +16,8 @@ pub(crate) struct Track {
     pub(crate) kind: TrackKind,
     pub(crate) class: DeliveryClass,
     pub(crate) audience: Audience,
+    /// Unpublished; goes when its finished groups are with everybody.
+    pub(crate) ending: bool,
     /// Its ways to receivers.
     pub(crate) lanes: Vec<Key<Lane>>,
     /// Groups that are open or not yet with every receiver, oldest first.
@@ -52,6 +54,9 @@ pub(crate) struct Lane {
     pub(crate) cursor: u64,
     /// What was dropped and not told yet.
     pub(crate) dropped: u32,
+    /// Whether its receiver needs a new group. Asked for when it has room: one that takes nothing costs the
+    /// others no keyframes.
+    pub(crate) needs_group: bool,
 }
 
 impl Track {
@@ -87,6 +92,7 @@ impl Lane {
             egresses: VecDeque::new(),
             cursor,
             dropped: 0,
+            needs_group: false,
         }
     }
 }
@@ -126,7 +132,8 @@ impl Tracks {
 
     pub(crate) fn named(&self, alias: TrackAlias) -> Named<'_> {
         match self.by_alias.get(&alias) {
-            Some(track) => Named::Track(track),
+            Some(track) if !track.ending => Named::Track(track),
+            Some(_) => Named::Gone,
             None if alias.0 < self.next => Named::Gone,
             None => Named::Never,
         }

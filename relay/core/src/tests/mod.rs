@@ -1,0 +1,13 @@
+//! The session's promises, seen through its public interface; `World` is the shell.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names the one message it waits for")]
+
+mod admission;
+mod bulk;
+mod input;
+mod live;
+mod log;
+mod media;
+mod random;
+mod tracks;
+mod world;
