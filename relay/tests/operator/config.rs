@@ -1,0 +1,127 @@
+//! What a configuration may say, and what is said about a wrong one.
+
+use crate::{Folder, valid_config};
+use isi_relay::Config;
+use isi_relay::config::ConfigError;
+use isi_relay::logging::LogLevel;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/relay.example.toml")
+}
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    let folder = Folder::new();
+    Config::load(&folder.write("relay.toml", text))
+}
+
+const MINIMAL: &str = "[listen]\naddress = \"127.0.0.1:0\"\n[tls]\ncertificate_file = \"c\"\nprivate_key_file = \"k\"\n\
+                       [admission]\norigins = [\"localhost:4433\"]\njwks_file = \"j\"\n";
+
+#[test]
+fn the_example_is_valid_and_its_comments_show_the_defaults() {
+    let text = std::fs::read_to_string(example()).unwrap();
+    let as_written = Config::load(&example()).unwrap();
+    // A commented key begins with "# " and a word of key letters, then " = ".
+    let is_key = |line: &&str| line.strip_prefix("# ").is_some_and(|rest| {
+        rest.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    });
+    let uncommented: Vec<_> =
+        text.lines().map(|line| if is_key(&line) { line.trim_start_matches("# ") } else { line }).collect();
+    assert!(text.lines().filter(is_key).count() >= 11);
+    let all_keys = load(&uncommented.join("\n")).unwrap();
+    assert_eq!(all_keys.limits, as_written.limits);
+    assert_eq!(all_keys.session.participants_max, as_written.session.participants_max);
+    assert_eq!(all_keys.log.level, as_written.log.level);
+    assert_eq!(all_keys.admin, Some("127.0.0.1:9433".parse().unwrap()));
+    assert_eq!(as_written.admin, None);
+}
+
+#[test]
+fn the_example_names_every_key_there_is() {
+    // An unknown key's error lists the known ones of its table.
+    let example = std::fs::read_to_string(example()).unwrap();
+    for table in ["listen", "tls", "admission", "admin", "log", "limits"] {
+        let text = if MINIMAL.contains(&format!("[{table}]")) {
+            MINIMAL.replace(&format!("[{table}]\n"), &format!("[{table}]\nnone = 1\n"))
+        } else {
+            format!("{MINIMAL}[{table}]\nnone = 1\n")
+        };
+        let error = load(&text).unwrap_err().to_string();
+        let known = error.split_once("expected ").unwrap().1;
+        for key in known.split('`').skip(1).step_by(2) {
+            assert!(example.contains(&format!("{key} = ")), "{table}.{key} is missing in the example");
+        }
+    }
+}
+
+#[test]
+fn values_become_what_they_mean_and_paths_are_beside_the_file() {
+    let folder = Folder::new();
+    let text = format!("{}[limits]\njoin_timeout_ms = 250\nsessions_max = 3\n[log]\nlevel = \"debug\"\nfile = \"l\"\n", valid_config(&folder, "127.0.0.1:0"));
+    let config = Config::load(&folder.write("relay.toml", &text)).unwrap();
+    assert_eq!(config.limits.join_timeout, Duration::from_millis(250));
+    assert_eq!(config.limits.sessions_max, 3);
+    assert_eq!(config.log.level, LogLevel::Debug);
+    assert_eq!(config.log.file, Some(folder.0.join("l")));
+    isi_relay::tls::server_crypto(&config.tls, &[config.listen]).unwrap();
+    isi_relay::admission::Admission::new(config.admission).unwrap();
+}
+
+#[test]
+fn numbers_out_of_bounds_are_refused_with_key_value_and_bounds() {
+    for (key, value, bounds) in [
+        ("join_timeout_ms", 99, "100 to 60000"),
+        ("join_timeout_ms", 60_001, "100 to 60000"),
+        ("drain_ms", 600_001, "0 to 600000"),
+        ("session_linger_ms", 600_001, "0 to 600000"),
+        ("sessions_max", 0, "1 to 1000000"),
+        ("connections_max", 1_000_001, "1 to 1000000"),
+        ("participants_per_session_max", 2049, "1 to 2048"),
+    ] {
+        let error = load(&format!("{MINIMAL}[limits]\n{key} = {value}\n")).unwrap_err();
+        assert!(matches!(error, ConfigError::OutOfBounds { .. }));
+        let text = error.to_string();
+        for part in [format!("`limits.{key}`"), value.to_string(), bounds.to_owned(), "; ".to_owned()] {
+            assert!(text.contains(&part), "{part} missing in: {text}");
+        }
+    }
+    let leeway = MINIMAL.replace("[admission]\n", "[admission]\nclock_leeway_s = 61\n");
+    assert!(load(&leeway).unwrap_err().to_string().contains("`admission.clock_leeway_s` is 61, but must be 0 to 60"));
+}
+
+#[test]
+fn text_that_a_key_does_not_take_is_refused_with_key_and_value() {
+    let with = |from: &str, to: &str| load(&MINIMAL.replace(from, to)).unwrap_err().to_string();
+    for (from, to, key) in [
+        ("127.0.0.1:0", "localhost:4433", "listen.address"),
+        ("localhost:4433", "isi://relay:1", "admission.origins"),
+        ("[\"localhost:4433\"]", "[]", "admission.origins"),
+        ("[admission]\n", "[admission]\nissuer = \"\"\n", "admission.issuer"),
+        ("[tls]", "[admin]\naddress = \"0.0.0.0:9433\"\n[tls]", "admin.address"),
+        ("[tls]", "[log]\nlevel = \"loud\"\n[tls]", "log.level"),
+    ] {
+        let text = with(from, to);
+        assert!(text.contains(key) && text.contains("; ") && !text.contains('\n'), "{text}");
+    }
+}
+
+#[test]
+fn unknown_missing_and_mistyped_keys_are_named_with_their_line() {
+    for (text, line, word) in [
+        (MINIMAL.replace("origins", "orgins"), 7, "orgins"),
+        (MINIMAL.replace("address = \"127.0.0.1:0\"\n", ""), 1, "address"),
+        (format!("{MINIMAL}[limits]\nsessions_max = \"many\"\n"), 10, "many"),
+        (format!("{MINIMAL}[limits]\nsessions_max = -1\n"), 10, "-1"),
+        (format!("{MINIMAL}[limit]\n"), 9, "limit"),
+        (format!("{MINIMAL}["), 9, ""),
+    ] {
+        let error = load(&text).unwrap_err();
+        let ConfigError::Syntax { line: found, .. } = &error else { panic!("{error}") };
+        assert_eq!(*found, line, "{error}");
+        let message = error.to_string();
+        assert!(message.contains(word) && !message.contains('\n'), "{message}");
+    }
+    assert!(matches!(Config::load(Path::new("/nowhere/relay.toml")), Err(ConfigError::Read { .. })));
+}
