@@ -9,22 +9,22 @@ type Planes = [u8; 3];
 
 /// Appends the residuals of a tile's pixels.
 pub(super) fn write(pixels: &[u32], width: u16, out: &mut Vec<u8>) {
-    let width = usize::from(width);
-    out.reserve(pixels.len() * 3);
-    for (position, &pixel) in pixels.iter().enumerate() {
-        let predicted = predict(position, width, |at| planes(pixels[at]));
-        let actual = planes(pixel);
+    let tile: Vec<Planes> = pixels.iter().copied().map(planes).collect();
+    out.reserve(tile.len() * 3);
+    for (position, actual) in tile.iter().enumerate() {
+        let predicted = predict(&tile[..position], width.into());
         out.extend(std::array::from_fn::<u8, 3, _>(|plane| actual[plane].wrapping_sub(predicted[plane])));
     }
 }
 
 /// Appends the pixels of a tile from its residuals.
 pub(super) fn read(residuals: &[u8], width: u16, pixels: &mut Vec<u32>) {
-    let (width, start) = (usize::from(width), pixels.len());
-    for (position, residual) in residuals.chunks_exact(3).enumerate() {
-        let predicted = predict(position, width, |at| planes(pixels[start + at]));
-        pixels.push(pixel(std::array::from_fn(|plane| residual[plane].wrapping_add(predicted[plane]))));
+    let mut tile: Vec<Planes> = Vec::with_capacity(residuals.len() / 3);
+    for residual in residuals.chunks_exact(3) {
+        let predicted = predict(&tile, width.into());
+        tile.push(std::array::from_fn(|plane| residual[plane].wrapping_add(predicted[plane])));
     }
+    pixels.extend(tile.into_iter().map(pixel));
 }
 
 /// Compresses all residuals of a frame; empty when there are none.
@@ -59,14 +59,16 @@ pub(super) fn decompress(section: &[u8], expected: usize) -> Result<Vec<u8>, Dec
     }
 }
 
-fn predict(position: usize, width: usize, at: impl Fn(usize) -> Planes) -> Planes {
-    match (position % width > 0, position >= width) {
+/// What the next pixel of a tile is likely to be, from those before it.
+fn predict(done: &[Planes], width: usize) -> Planes {
+    let position = done.len();
+    match (!position.is_multiple_of(width), position >= width) {
         (true, true) => {
-            let (left, up, corner) = (at(position - 1), at(position - width), at(position - width - 1));
+            let (left, up, corner) = (done[position - 1], done[position - width], done[position - width - 1]);
             std::array::from_fn(|plane| median(left[plane], up[plane], corner[plane]))
         }
-        (true, false) => at(position - 1),
-        (false, true) => at(position - width),
+        (true, false) => done[position - 1],
+        (false, true) => done[position - width],
         (false, false) => [0; 3],
     }
 }

@@ -143,3 +143,6 @@ impl ScreenSource for DesktopSource {
         "desktop"
     }
 }
+
+#[cfg(test)]
+mod tests;

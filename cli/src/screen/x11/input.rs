@@ -148,7 +148,7 @@ impl Injector {
         }
         let held = SHIFT_KEYSYMS.iter().filter_map(|shift| self.held.get(shift)).copied();
         let held: Vec<u8> = held.collect();
-        if key.shifted == !held.is_empty() {
+        if key.shifted != held.is_empty() {
             return Ok(Vec::new());
         }
         let shift =
