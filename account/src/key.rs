@@ -59,7 +59,8 @@ impl AccountKey {
     /// [`KeyError`] naming the file: it cannot be read, others can read it, or it is no Ed25519 private JWK.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
         let text = files::read_private(path)?;
-        Self::from_jwk(&text).map_err(|error| KeyError::InFile { path: path.to_owned(), source: Box::new(error) })
+        Self::from_jwk(&text)
+            .map_err(|error| KeyError::InFile { path: path.to_owned(), source: Box::new(error) })
     }
 
     /// Writes the private JWK to a new file with mode 0600.

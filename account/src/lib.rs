@@ -40,7 +40,9 @@ pub use token::{TOKEN_LIFETIME_S_DEFAULT, TOKEN_LIFETIME_S_MAX, TokenClaims};
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ClaimsError {
     /// The lifetime is 0 or longer than a relay accepts.
-    #[error("lifetime of {lifetime_s} s, but a token lives 1 to {TOKEN_LIFETIME_S_MAX} s; refresh it instead")]
+    #[error(
+        "lifetime of {lifetime_s} s, but a token lives 1 to {TOKEN_LIFETIME_S_MAX} s; refresh it instead"
+    )]
     Lifetime {
         /// What was asked for.
         lifetime_s: u64,

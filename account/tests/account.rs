@@ -69,7 +69,8 @@ fn a_viewers_token_says_what_a_viewer_may() {
 #[test]
 fn rights_can_be_changed_and_only_organizers_have_control() {
     let key = AccountKey::generate().unwrap();
-    let claims = |claims: TokenClaims| verified(&key.jwks(), &key.sign_token(&claims, NOW).unwrap()).1["isi"].clone();
+    let claims =
+        |claims: TokenClaims| verified(&key.jwks(), &key.sign_token(&claims, NOW).unwrap()).1["isi"].clone();
     let of = |role| TokenClaims::new(role, "a:1", SessionId([3; 16]), "u", &PROOF_KEY);
     assert_eq!(claims(of(Role::Organizer))["ctl"], json!(["admit", "kick", "mute", "close"]));
     assert_eq!(claims(of(Role::Participant))["ctl"], json!([]));
@@ -106,7 +107,8 @@ fn claims_that_a_relay_would_refuse_are_not_signed() {
 #[test]
 fn a_statement_binds_subject_session_role_and_leaf_key() {
     let key = AccountKey::generate().unwrap();
-    let claims = StatementClaims::new(Role::Participant, SessionId([3; 16]), "user-1", &[9; 32]).lifetime_s(100);
+    let claims =
+        StatementClaims::new(Role::Participant, SessionId([3; 16]), "user-1", &[9; 32]).lifetime_s(100);
     let (header, claims) = verified(&key.jwks(), &key.sign_statement(&claims, NOW).unwrap());
     assert_eq!(header, json!({"typ": "isi-statement+jwt", "alg": "EdDSA", "kid": key.kid()}));
     assert_eq!(

@@ -66,9 +66,11 @@ fn refuse_existing(paths: &[&Path]) -> Result<(), SaveError> {
 
 fn create_new(path: &Path, text: &str, mode: u32) -> Result<(), SaveError> {
     // Also refuses what came into being since the check.
-    open_new(path, mode).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => SaveError::Exists { path: path.to_owned() },
-        _ => SaveError::Write { path: path.to_owned(), source },
+    open_new(path, mode).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| {
+        match source.kind() {
+            ErrorKind::AlreadyExists => SaveError::Exists { path: path.to_owned() },
+            _ => SaveError::Write { path: path.to_owned(), source },
+        }
     })
 }
 

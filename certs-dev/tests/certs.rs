@@ -10,7 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-fn verify(trusted: &DevCertificates, shown: &DevCertificates, name: &str, after: Duration) -> Result<(), Error> {
+fn verify(
+    trusted: &DevCertificates,
+    shown: &DevCertificates,
+    name: &str,
+    after: Duration,
+) -> Result<(), Error> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.ca_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

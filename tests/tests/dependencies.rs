@@ -43,7 +43,8 @@ fn tree(workspace: &Path, package: &str, lock: &str) -> BTreeSet<String> {
         .unwrap();
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    let names: BTreeSet<_> = text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    let names: BTreeSet<_> =
+        text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     assert!(names.contains(package), "cargo tree did not list {package} itself");
     names
 }

@@ -2,7 +2,9 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use isi_account::{AccountKey, Role, TokenClaims, thumbprint};
-use isi_relay::admission::{Admission, AdmissionConfig, AdmissionError, Admitted, JoinClaims, KeySource, Origin};
+use isi_relay::admission::{
+    Admission, AdmissionConfig, AdmissionError, Admitted, JoinClaims, KeySource, Origin,
+};
 use isi_relay_core::Controls;
 use isi_wire::{CloseCode, ConnectionNonce, SessionId, TrackKind, join_proof_message};
 use serde_json::{Value, json};
@@ -31,7 +33,8 @@ struct Proved {
     exporter: [u8; 32],
 }
 
-const HONEST: Proved = Proved { origin: ORIGIN, client: CLIENT, relay: RELAY, jti: "t-1", exporter: EXPORTER };
+const HONEST: Proved =
+    Proved { origin: ORIGIN, client: CLIENT, relay: RELAY, jti: "t-1", exporter: EXPORTER };
 
 impl World {
     fn new() -> Self {
@@ -51,7 +54,9 @@ impl World {
     }
 
     fn claims(&self) -> TokenClaims {
-        TokenClaims::new(Role::Viewer, ORIGIN, SESSION, "user-1", &self.public_key()).jti("t-1").lifetime_s(300)
+        TokenClaims::new(Role::Viewer, ORIGIN, SESSION, "user-1", &self.public_key())
+            .jti("t-1")
+            .lifetime_s(300)
     }
 
     fn token(&self) -> String {
@@ -77,7 +82,8 @@ impl World {
     }
 
     fn join_at(&self, token: &str, proved: &Proved, now: u64) -> Result<Admitted, AdmissionError> {
-        let message = join_proof_message(proved.origin, &proved.client, &proved.relay, proved.jti, &proved.exporter);
+        let message =
+            join_proof_message(proved.origin, &proved.client, &proved.relay, proved.jti, &proved.exporter);
         let proof: [u8; 64] = self.proof_key.sign(&message).as_ref().try_into().unwrap();
         let join = JoinClaims {
             token: token.as_bytes(),
@@ -171,7 +177,11 @@ fn only_eddsa_jwts_without_critical_extensions_are_read() {
         json!({"typ": "JWT", "alg": "EdDSA", "kid": kid, "crit": ["exp"]}),
         json!([]),
     ] {
-        assert_eq!(world.refused(&format!("{}.{rest}", base64(&header))), AdmissionError::WrongHeader, "{header}");
+        assert_eq!(
+            world.refused(&format!("{}.{rest}", base64(&header))),
+            AdmissionError::WrongHeader,
+            "{header}"
+        );
     }
     let statement = world.account.sign_jws("isi-statement+jwt", &json!({}));
     assert_eq!(world.refused(&statement), AdmissionError::WrongHeader);
@@ -215,7 +225,11 @@ fn claims_that_are_missing_or_wrong_are_refused() {
         ("/isi/ctl", json!(["own"])),
         ("/isi/lim", json!({"bps": 1})),
     ] {
-        assert_eq!(world.refused(&world.token_with(&[(pointer, value)])), AdmissionError::BadClaims, "{pointer}");
+        assert_eq!(
+            world.refused(&world.token_with(&[(pointer, value)])),
+            AdmissionError::BadClaims,
+            "{pointer}"
+        );
     }
 }
 
@@ -223,7 +237,10 @@ fn claims_that_are_missing_or_wrong_are_refused() {
 fn a_token_for_another_relay_is_refused() {
     let world = World::new();
     for other in ["localhost:4434", "LOCALHOST:4433", "localhost", "evil.example:4433"] {
-        assert_eq!(world.refused(&world.token_with(&[("/aud", json!(other))])), AdmissionError::WrongAudience);
+        assert_eq!(
+            world.refused(&world.token_with(&[("/aud", json!(other))])),
+            AdmissionError::WrongAudience
+        );
     }
 }
 
@@ -257,7 +274,11 @@ fn no_token_lives_longer_than_ten_minutes() {
     let world = World::new();
     world.join(&world.token_with(&[("/exp", json!(NOW + 600))]), &HONEST).unwrap();
     for exp in [NOW + 601, NOW, NOW - 1, u64::MAX] {
-        assert_eq!(world.refused(&world.token_with(&[("/exp", json!(exp))])), AdmissionError::WrongLifetime, "{exp}");
+        assert_eq!(
+            world.refused(&world.token_with(&[("/exp", json!(exp))])),
+            AdmissionError::WrongLifetime,
+            "{exp}"
+        );
     }
 }
 
@@ -284,10 +305,14 @@ fn a_refresh_is_for_the_same_subject_session_and_key() {
 #[test]
 fn the_subject_is_hidden_and_issuers_do_not_share_subjects() {
     let world = World::new();
-    let subject = |changes: &[(&str, Value)]| world.join(&world.token_with(changes), &HONEST).unwrap().subject;
+    let subject =
+        |changes: &[(&str, Value)]| world.join(&world.token_with(changes), &HONEST).unwrap().subject;
     assert_eq!(subject(&[]), subject(&[("/jti", json!("t-1"))]));
     assert_ne!(subject(&[]), subject(&[("/sub", json!("user-2"))]));
-    assert_ne!(subject(&[("/iss", json!("a")), ("/sub", json!("bc"))]), subject(&[("/iss", json!("ab")), ("/sub", json!("c"))]));
+    assert_ne!(
+        subject(&[("/iss", json!("a")), ("/sub", json!("bc"))]),
+        subject(&[("/iss", json!("ab")), ("/sub", json!("c"))])
+    );
     let admitted = world.join(&world.token(), &HONEST).unwrap();
     assert!(!format!("{admitted:?}").contains("user-1"));
 }

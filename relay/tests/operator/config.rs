@@ -24,9 +24,12 @@ fn the_example_is_valid_and_its_comments_show_the_defaults() {
     let text = std::fs::read_to_string(example()).unwrap();
     let as_written = Config::load(&example()).unwrap();
     // A commented key begins with "# " and a word of key letters, then " = ".
-    let is_key = |line: &&str| line.strip_prefix("# ").is_some_and(|rest| {
-        rest.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-    });
+    let is_key = |line: &&str| {
+        line.strip_prefix("# ").is_some_and(|rest| {
+            rest.split_once(" = ")
+                .is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+        })
+    };
     let uncommented: Vec<_> =
         text.lines().map(|line| if is_key(&line) { line.trim_start_matches("# ") } else { line }).collect();
     assert!(text.lines().filter(is_key).count() >= 11);
@@ -59,7 +62,10 @@ fn the_example_names_every_key_there_is() {
 #[test]
 fn values_become_what_they_mean_and_paths_are_beside_the_file() {
     let folder = Folder::new();
-    let text = format!("{}[limits]\njoin_timeout_ms = 250\nsessions_max = 3\n[log]\nlevel = \"debug\"\nfile = \"l\"\n", valid_config(&folder, "127.0.0.1:0"));
+    let text = format!(
+        "{}[limits]\njoin_timeout_ms = 250\nsessions_max = 3\n[log]\nlevel = \"debug\"\nfile = \"l\"\n",
+        valid_config(&folder, "127.0.0.1:0")
+    );
     let config = Config::load(&folder.write("relay.toml", &text)).unwrap();
     assert_eq!(config.limits.join_timeout, Duration::from_millis(250));
     assert_eq!(config.limits.sessions_max, 3);
@@ -88,7 +94,12 @@ fn numbers_out_of_bounds_are_refused_with_key_value_and_bounds() {
         }
     }
     let leeway = MINIMAL.replace("[admission]\n", "[admission]\nclock_leeway_s = 61\n");
-    assert!(load(&leeway).unwrap_err().to_string().contains("`admission.clock_leeway_s` is 61, but must be 0 to 60"));
+    assert!(
+        load(&leeway)
+            .unwrap_err()
+            .to_string()
+            .contains("`admission.clock_leeway_s` is 61, but must be 0 to 60")
+    );
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use crate::Folder;
 use isi_account::{AccountKey, Jwks, Role, TokenClaims};
-use isi_relay::admission::{Admission, AdmissionConfig, AdmissionError, JoinClaims, KeySource, KeysError, Origin};
+use isi_relay::admission::{
+    Admission, AdmissionConfig, AdmissionError, JoinClaims, KeySource, KeysError, Origin,
+};
 use isi_wire::{ConnectionNonce, SessionId};
 
 const NOW: u64 = 1_800_000_000;
@@ -60,13 +62,19 @@ fn a_relay_without_usable_keys_does_not_start() {
     assert!(matches!(missing, KeysError::Read { .. }));
     assert!(missing.to_string().contains("none.json"));
     for text in ["", "[]", "{\"keys\":[]}"] {
-        assert!(matches!(refused(KeySource::File(folder.write("k", text))), KeysError::NotAKeySet { .. }), "{text}");
+        assert!(
+            matches!(refused(KeySource::File(folder.write("k", text))), KeysError::NotAKeySet { .. }),
+            "{text}"
+        );
     }
     let huge = folder.write("huge", &" ".repeat(300 * 1024));
     assert!(matches!(refused(KeySource::File(huge)), KeysError::NotAKeySet { .. }));
     let too_many: Vec<_> = (0..65).map(|_| AccountKey::generate().unwrap()).collect();
     let too_many = Jwks::new(&too_many.iter().collect::<Vec<_>>());
-    assert!(matches!(refused(KeySource::Inline(too_many.to_json().to_owned())), KeysError::NotAKeySet { .. }));
+    assert!(matches!(
+        refused(KeySource::Inline(too_many.to_json().to_owned())),
+        KeysError::NotAKeySet { .. }
+    ));
     let short = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"AAAA"}]}"#;
     assert!(matches!(refused(KeySource::Inline(short.into())), KeysError::NoUsableKey { .. }));
     let nameless = AccountKey::generate().unwrap().jwks().to_json().replace("\"kid\"", "\"id\"");

@@ -115,7 +115,9 @@ fn an_address_in_use_is_exit_code_5() {
 fn a_throw_away_certificate_in_the_open_is_exit_code_2() {
     let folder = Folder::new();
     let config = folder.write("relay.toml", &valid_config(&folder, "0.0.0.0:0"));
-    for arguments in [&["--config", config.to_str().unwrap()][..], &["--check", "--config", config.to_str().unwrap()]] {
+    for arguments in
+        [&["--config", config.to_str().unwrap()][..], &["--check", "--config", config.to_str().unwrap()]]
+    {
         let (code, said) = failure(&run(arguments));
         assert_eq!(code, 2);
         assert!(said.contains("throw-away"), "{said}");

@@ -26,10 +26,15 @@ fn a_throw_away_certificate_is_refused_unless_every_address_is_loopback() {
     let config = in_memory(&DevCertificates::generate().unwrap());
     server_crypto(&config, &loopback()).unwrap();
     server_crypto(&config, &addresses(&["127.8.0.1:0", "[::ffff:127.0.0.1]:1"])).unwrap();
-    for exposed in ["0.0.0.0:4433", "[::]:4433", "192.0.2.1:4433", "[2001:db8::1]:4433", "[::ffff:192.0.2.1]:1"] {
+    for exposed in
+        ["0.0.0.0:4433", "[::]:4433", "192.0.2.1:4433", "[2001:db8::1]:4433", "[::ffff:192.0.2.1]:1"]
+    {
         let bind = [loopback(), addresses(&[exposed])].concat();
         let error = server_crypto(&config, &bind).unwrap_err();
-        assert!(matches!(error, TlsError::DevCertificate { address } if address == bind[2]), "{exposed}: {error}");
+        assert!(
+            matches!(error, TlsError::DevCertificate { address } if address == bind[2]),
+            "{exposed}: {error}"
+        );
     }
 }
 
@@ -37,7 +42,8 @@ fn a_throw_away_certificate_is_refused_unless_every_address_is_loopback() {
 fn a_marked_ca_in_the_chain_is_refused_as_well_and_an_unmarked_certificate_is_not() {
     let marked = DevCertificates::generate().unwrap();
     let key = rcgen::KeyPair::generate().unwrap();
-    let plain = rcgen::CertificateParams::new(["relay.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let plain =
+        rcgen::CertificateParams::new(["relay.example".to_owned()]).unwrap().self_signed(&key).unwrap();
     let private_key = || rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let everywhere = addresses(&["0.0.0.0:4433"]);
     server_crypto(&TlsConfig::from_memory(vec![plain.der().clone()], private_key()), &everywhere).unwrap();
@@ -63,7 +69,8 @@ fn files_are_named_in_errors_with_their_key() {
     assert!(matches!(swapped, TlsError::NoPem { key: "tls.private_key_file", .. }));
     let other = DevCertificates::generate().unwrap().save(&folder.0.join("other")).unwrap();
     assert!(matches!(load(&files.certificate, &other.private_key), Err(TlsError::Unusable(_))));
-    let garbage = folder.write("garbage.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let garbage =
+        folder.write("garbage.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     assert!(matches!(load(&garbage, &files.private_key), Err(TlsError::BadCertificate { position: 1 })));
 }
 
