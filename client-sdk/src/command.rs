@@ -1,6 +1,6 @@
 use crate::error::{
-    ChangeError, DriveError, GrantError, InviteFailed, LeaseRequestError, PublishError, RequestError, SendError, SendPrivateError,
-    SubscribeError,
+    ChangeError, DriveError, GrantError, InviteFailed, LeaseRequestError, PublishError, RequestError,
+    SendError, SendPrivateError, SubscribeError,
 };
 use crate::inbox::Inbox;
 use crate::lease::{Agreement, GivenLease, Lease, LeaseId, Prologue};

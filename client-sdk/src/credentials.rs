@@ -42,7 +42,9 @@ pub enum TokenError {
     #[error("the token is not a JWT with jti and isi.s; get another from the account service")]
     Malformed,
     /// Longer than the wire allows.
-    #[error("the token has {bytes} bytes, more than {TOKEN_BYTES_MAX}; get a shorter one from the account service")]
+    #[error(
+        "the token has {bytes} bytes, more than {TOKEN_BYTES_MAX}; get a shorter one from the account service"
+    )]
     TooLong {
         /// Its length.
         bytes: usize,

@@ -1,8 +1,12 @@
 use crate::error::Disconnected;
 use crate::limits::EVENTS_QUEUED_MAX;
 use crate::payload::PayloadError;
-use crate::{ApplicantId, Lease, MemberId, RemoteTrack};
-use isi_e2ee::{HandshakeError, InputRefused, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError, Role, SessionCode};
+use crate::{ApplicantId, Lease, MemberId, ObjectObserver, RemoteTrack};
+use bytes::Bytes;
+use isi_e2ee::{
+    HandshakeError, InputRefused, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError, Role,
+    SessionCode,
+};
 use isi_wire::TrackKind;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -142,12 +146,27 @@ impl Events {
 pub(crate) struct EventSink {
     queue: mpsc::Sender<Event>,
     missed: AtomicU64,
+    observer: Option<ObjectObserver>,
 }
 
 impl EventSink {
     pub(crate) fn new(end: watch::Receiver<Option<Disconnected>>) -> (Self, Events) {
         let (sender, queue) = mpsc::channel(EVENTS_QUEUED_MAX);
-        (Self { queue: sender, missed: AtomicU64::new(0) }, Events { queue, end, ended: false })
+        (
+            Self { queue: sender, missed: AtomicU64::new(0), observer: None },
+            Events { queue, end, ended: false },
+        )
+    }
+
+    pub(crate) fn observed_by(self, observer: Option<ObjectObserver>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// An object was opened.
+    pub(crate) fn opened(&self, sealed: &Bytes, plaintext: &[u8]) {
+        if let Some(observer) = &self.observer {
+            observer.see(sealed, plaintext);
+        }
     }
 
     pub(crate) fn send(&self, event: Event) {

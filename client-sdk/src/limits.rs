@@ -23,13 +23,9 @@ pub(crate) const ADMIT_BATCH_MS: u64 = 100;
 pub(crate) const APPLICANTS_MAX: usize = 256;
 /// Uploads of one commit that meet another's, before the operation fails.
 pub(crate) const COMMIT_TRIES_MAX: u32 = 8;
-/// How long an uploaded commit may take to come back in the log.
-pub(crate) const COMMIT_RETURN_MS_MAX: u64 = 10_000;
 
 /// How long objects of an epoch not yet known are held.
 pub(crate) const HELD_OBJECT_MS_MAX: u64 = 1_000;
-/// Bytes of such objects held per sender. Beyond it the newest are refused.
-pub(crate) const HELD_OBJECT_BYTES_MAX: usize = 256 * 1024;
 
 /// Group streams whose header is being read. Beyond it new ones wait in QUIC.
 pub(crate) const STREAM_HEADERS_PENDING_MAX: usize = 64;
@@ -49,8 +45,6 @@ pub(crate) const PRIVATE_ACK_MS_MAX: u64 = 10_000;
 
 /// Longest lease.
 pub const LEASE_MS_MAX: u64 = 60 * 60 * 1000;
-/// Keys and buttons that may be held at once under a lease. Beyond it presses are refused.
-pub(crate) const HELD_KEYS_MAX: usize = 32;
 /// Leases of others that are remembered. Beyond it the oldest is forgotten.
 pub(crate) const LEASES_KNOWN_MAX: usize = 256;
 

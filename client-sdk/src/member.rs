@@ -28,7 +28,7 @@ pub struct SessionMember {
 }
 
 /// Somebody who asks to be let in, see [`Event::JoinRequested`](crate::Event::JoinRequested).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApplicantId(pub(crate) u64);
 
 impl fmt::Debug for MemberId {

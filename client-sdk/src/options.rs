@@ -1,4 +1,4 @@
-use crate::RelayUrl;
+use crate::{ObjectObserver, RelayUrl};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct ConnectOptions {
     pub admit_timeout: Duration,
     /// Who decides about join requests, where this client is an organizer.
     pub admit: AdmitPolicy,
+    /// Sees the objects this client opens. Nobody by default.
+    pub observer: Option<ObjectObserver>,
 }
 
 /// Whose certificates a client believes.
@@ -50,6 +52,7 @@ impl ConnectOptions {
             connect_timeout: Duration::from_secs(10),
             admit_timeout: Duration::from_secs(60),
             admit: AdmitPolicy::default(),
+            observer: None,
         }
     }
 }

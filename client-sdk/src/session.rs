@@ -2,8 +2,8 @@ use crate::command::{Command, Reply};
 use crate::credentials::Credentials;
 use crate::driver;
 use crate::error::{
-    ChangeError, Disconnected, DriveError, GrantError, InviteFailed, JoinError, LeaseRequestError, PublishError,
-    RequestError, SendError, SendPrivateError, SubscribeError,
+    ChangeError, Disconnected, DriveError, GrantError, InviteFailed, JoinError, LeaseRequestError,
+    PublishError, RequestError, SendError, SendPrivateError, SubscribeError,
 };
 use crate::event::Events;
 use crate::handle::Shared;
@@ -268,7 +268,10 @@ impl Session {
     }
 
     /// A call that can fail on its own.
-    async fn call<T, E: From<RequestError>>(&self, command: impl FnOnce(Reply<T, E>) -> Command) -> Result<T, E> {
+    async fn call<T, E: From<RequestError>>(
+        &self,
+        command: impl FnOnce(Reply<T, E>) -> Command,
+    ) -> Result<T, E> {
         self.ask(command).await.unwrap_or_else(|over| Err(RequestError::Over(over).into()))
     }
 

@@ -30,7 +30,9 @@ pub enum Disconnected {
     #[error("the token has expired; get a fresh one and join again")]
     TokenExpired,
     /// The token names another connection key.
-    #[error("the token belongs to another key; use the key it was made for, a copied token alone is worth nothing")]
+    #[error(
+        "the token belongs to another key; use the key it was made for, a copied token alone is worth nothing"
+    )]
     ProofRefused,
     /// The token is for another relay.
     #[error("the token is for another relay; get one whose audience is this relay's host:port")]
@@ -104,7 +106,10 @@ mod tests {
 
     #[test]
     fn every_close_code_is_told_apart_except_our_own_two_bugs() {
-        let told: Vec<_> = CloseCode::ALL.iter().map(|code| Disconnected::from_close_code(u64::from(*code as u32))).collect();
+        let told: Vec<_> = CloseCode::ALL
+            .iter()
+            .map(|code| Disconnected::from_close_code(u64::from(*code as u32)))
+            .collect();
         let mut distinct = told.clone();
         distinct.sort_by_key(|told| format!("{told:?}"));
         distinct.dedup();

@@ -1,7 +1,7 @@
 use super::Disconnected;
 use crate::credentials::TokenError;
 use crate::transport::TrustError;
-use isi_e2ee::{CreateError, WelcomeRefused};
+use isi_e2ee::{CreateError, PendingError, WelcomeRefused};
 
 /// Why a session was not created or joined. Nothing is left behind: try again after the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,9 @@ pub enum JoinError {
     #[error("cannot open a UDP socket: {0}; check the machine's network")]
     Socket(std::io::Error),
     /// Nobody answers.
-    #[error("no relay answers at this address; check the URL, that the relay runs, and that UDP gets through")]
+    #[error(
+        "no relay answers at this address; check the URL, that the relay runs, and that UDP gets through"
+    )]
     Unreachable,
     /// The relay's certificate is not one of a trusted authority, or is for another name.
     #[error("the relay's certificate is not trusted for this name ({0}); check the URL and the CA file")]
@@ -46,9 +48,9 @@ pub enum JoinError {
     /// The group could not be made.
     #[error("the group could not be created: {0}")]
     Create(#[from] CreateError),
-    /// The credentials do not make a join request.
-    #[error("no join request could be made of this identity; check its statement and issuer keys")]
-    JoinRequest,
+    /// The identity makes no join request.
+    #[error("no join request can be made of this identity: {0}")]
+    Identity(#[from] PendingError),
     /// The system gave no random bytes.
     #[error("the system gives no random bytes; check the machine")]
     NoRandomness,

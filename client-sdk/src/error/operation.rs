@@ -166,6 +166,9 @@ pub enum GrantError {
     /// Zero, or longer than [`LEASE_MS_MAX`](crate::LEASE_MS_MAX).
     #[error("a lease lasts from 1 ms to {} ms", crate::LEASE_MS_MAX)]
     Duration,
+    /// The terms are none: a lease to oneself, or a rectangle without area.
+    #[error(transparent)]
+    Terms(isi_e2ee::TermsError),
     /// Keys could not be made.
     #[error("the system gives no random bytes; check the machine")]
     NoRandomness,
@@ -215,7 +218,9 @@ impl Refusal {
             RefuseReason::NotFound => Self::NotFound,
             RefuseReason::Limit => Self::Limit,
             RefuseReason::Conflict => Self::Conflict,
-            RefuseReason::WrongIncarnation | RefuseReason::Mismatch | RefuseReason::Duplicate => Self::Misunderstood,
+            RefuseReason::WrongIncarnation | RefuseReason::Mismatch | RefuseReason::Duplicate => {
+                Self::Misunderstood
+            }
             RefuseReason::TokenRefused => Self::TokenRefused,
         }
     }

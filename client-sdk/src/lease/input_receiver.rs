@@ -3,7 +3,7 @@ use super::{Lease, category};
 use crate::event::Refused;
 use crate::handle::{Notice, Shared};
 use crate::payload::{InputEvent, InputMessage};
-use isi_e2ee::{Ended, InputRefused, LeaseEndReason, LeaseState, Release};
+use isi_e2ee::{Ended, LeaseEndReason, LeaseState, Release};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -114,10 +114,12 @@ impl InputReceiver {
     fn release(&mut self, ended: Option<Ended>) {
         self.reader.close();
         self.ended = Some(ended.as_ref().map_or(LeaseEndReason::DriverGone, |ended| ended.reason));
-        self.releases.extend(ended.into_iter().flat_map(|ended| ended.releases).map(|release| match release {
-            Release::Key(keysym) => InputEvent::Key { keysym, pressed: false },
-            Release::Button(button) => InputEvent::Button { button, pressed: false },
-        }));
+        self.releases.extend(ended.into_iter().flat_map(|ended| ended.releases).map(
+            |release| match release {
+                Release::Key(keysym) => InputEvent::Key { keysym, pressed: false },
+                Release::Button(button) => InputEvent::Button { button, pressed: false },
+            },
+        ));
     }
 }
 

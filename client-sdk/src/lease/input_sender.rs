@@ -28,12 +28,26 @@ pub struct InputSender {
 }
 
 impl InputSender {
-    pub(crate) async fn open(shared: Arc<Shared>, lease: Lease, track: TrackId, own: OwnTrack) -> Result<Self, InputSendError> {
+    pub(crate) async fn open(
+        shared: Arc<Shared>,
+        lease: Lease,
+        track: TrackId,
+        own: OwnTrack,
+    ) -> Result<Self, InputSendError> {
         let OwnTrack { alias, sealer, state } = own;
         let header =
             GroupHeader { alias, group: lease.terms.generation, class: DeliveryClass::Input, offset: 0 };
-        let mut sender =
-            Self { shared, lease, alias, track, state, prologues: sealer, private: None, writer: None, next_sequence: 0 };
+        let mut sender = Self {
+            shared,
+            lease,
+            alias,
+            track,
+            state,
+            prologues: sealer,
+            private: None,
+            writer: None,
+            next_sequence: 0,
+        };
         // Dropping `sender` on failure gives the lease up.
         let writer = GroupWriter::open(&sender.shared.connection, header, PRIORITY_INPUT).await;
         sender.writer = Some(writer.map_err(|_| InputSendError::LeaseEnded)?);

@@ -7,10 +7,10 @@ mod prologue;
 mod scope;
 mod terms;
 
-pub use input_receiver::{InputReceiver, InputToApply};
-pub use input_sender::InputSender;
 pub(crate) use input_reader::InputStreams;
 pub(crate) use input_receiver::GivenLease;
+pub use input_receiver::{InputReceiver, InputToApply};
+pub use input_sender::InputSender;
 pub(crate) use prologue::{Agreement, Prologue};
 pub(crate) use scope::{category, scope_covers};
 pub use terms::{Lease, LeaseId};

@@ -22,6 +22,8 @@ pub(crate) fn category(event: &InputEvent) -> (InputCategory, Option<InputCatego
 pub(crate) const fn scope_covers(scope: &LeaseScope, event: &InputEvent) -> bool {
     match event {
         InputEvent::Key { .. } | InputEvent::Text(_) => scope.keyboard,
-        InputEvent::PointerMove { .. } | InputEvent::Button { .. } | InputEvent::Scroll { .. } => scope.pointer,
+        InputEvent::PointerMove { .. } | InputEvent::Button { .. } | InputEvent::Scroll { .. } => {
+            scope.pointer
+        }
     }
 }

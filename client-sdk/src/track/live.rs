@@ -55,7 +55,8 @@ impl LivePublisher {
             return Err(TrackSendError::TooLarge);
         }
         let meta = SealMeta { group: 0, keyframe: false };
-        let object = self.sealer.seal(self.shared.clock.now(), meta, data).map_err(|error| seal_failed(&error))?;
+        let object =
+            self.sealer.seal(self.shared.clock.now(), meta, data).map_err(|error| seal_failed(&error))?;
         if object.len() > DATAGRAM_OBJECT_BYTES_MAX {
             return Err(TrackSendError::TooLarge);
         }

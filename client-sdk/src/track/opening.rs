@@ -27,7 +27,12 @@ impl ObjectOpener {
             epoch.mark_unchanged();
             match self.opener.open(self.shared.clock.now(), expected, object.clone()) {
                 Err(OpenError::UnknownEpoch) => {}
-                result => return result,
+                result => {
+                    if let (Ok(opened), Some(events)) = (&result, self.shared.events.upgrade()) {
+                        events.opened(&object, &opened.plaintext);
+                    }
+                    return result;
+                }
             }
             if !matches!(timeout_at(deadline, epoch.changed()).await, Ok(Ok(()))) {
                 return Err(OpenError::UnknownEpoch);

@@ -1,7 +1,7 @@
 use isi_e2ee::Sealer;
 use isi_wire::TrackAlias;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 /// What the driver tells the publisher of a track.

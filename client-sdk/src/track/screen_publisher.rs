@@ -72,7 +72,10 @@ impl ScreenPublisher {
             return Ok(Sent::Dropped);
         }
         let meta = SealMeta { group: self.group, keyframe: frame.keyframe };
-        let object = self.sealer.seal(self.shared.clock.now(), meta, &frame.encode()).map_err(|error| seal_failed(&error))?;
+        let object = self
+            .sealer
+            .seal(self.shared.clock.now(), meta, &frame.encode())
+            .map_err(|error| seal_failed(&error))?;
         // Taken out while it is written: if this call is dropped, so is the writer, and its stream is reset.
         let writer = self.writer.take();
         match timeout(FRAME_WRITE_TIMEOUT, self.write(writer, &object)).await {
@@ -99,7 +102,8 @@ impl ScreenPublisher {
     }
 
     async fn open_group(&self) -> Result<GroupWriter, Disconnected> {
-        let header = GroupHeader { alias: self.alias, group: self.group, class: DeliveryClass::Media, offset: 0 };
+        let header =
+            GroupHeader { alias: self.alias, group: self.group, class: DeliveryClass::Media, offset: 0 };
         GroupWriter::open(&self.shared.connection, header, crate::transport::PRIORITY_MEDIA).await
     }
 }

@@ -35,7 +35,8 @@ pub(crate) async fn dial(options: &ConnectOptions) -> Result<Dialled, JoinError>
 
 async fn connect(options: &ConnectOptions, config: ClientConfig) -> Result<Dialled, JoinError> {
     let address = resolve(options).await?;
-    let any = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let any =
+        if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(JoinError::Socket)?;
     let connecting =
         endpoint.connect_with(config, address, options.url.host()).map_err(|_| JoinError::Unreachable)?;
@@ -80,9 +81,13 @@ fn explain(error: &ConnectionError) -> JoinError {
     };
     match (alert, error) {
         (Some(alert), _) if NO_COMMON_GROUND.contains(&alert) => JoinError::Incompatible,
-        (Some(42..=49 | 113), ConnectionError::TransportError(error)) => JoinError::Certificate(error.reason.clone()),
+        (Some(42..=49 | 113), ConnectionError::TransportError(error)) => {
+            JoinError::Certificate(error.reason.clone())
+        }
         (Some(_), _) | (None, ConnectionError::VersionMismatch) => JoinError::Incompatible,
-        (None, ConnectionError::ApplicationClosed(_)) => JoinError::Refused(Disconnected::from_connection(error)),
+        (None, ConnectionError::ApplicationClosed(_)) => {
+            JoinError::Refused(Disconnected::from_connection(error))
+        }
         (None, _) => JoinError::Unreachable,
     }
 }

@@ -22,6 +22,16 @@ pub(crate) struct Link {
     pub(crate) incoming: Incoming,
 }
 
+impl Link {
+    /// A stream error may be seen before the close that explains it.
+    pub(crate) fn explain(&self, error: JoinError) -> JoinError {
+        match (error, close_reason(&self.connection)) {
+            (JoinError::Refused(_), Some(reason)) => JoinError::Refused(reason),
+            (error, _) => error,
+        }
+    }
+}
+
 /// Dials, proves the token's key and joins (SPEC.md section 3).
 pub(crate) async fn enter(
     options: &ConnectOptions,
@@ -32,7 +42,9 @@ pub(crate) async fn enter(
     let dialled = dial(options).await?;
     let connection = dialled.connection.clone();
     match timeout(options.connect_timeout, join(options, token, claims, key, dialled)).await {
-        Ok(Err(JoinError::Refused(reason))) => Err(JoinError::Refused(close_reason(&connection).unwrap_or(reason))),
+        Ok(Err(JoinError::Refused(reason))) => {
+            Err(JoinError::Refused(close_reason(&connection).unwrap_or(reason)))
+        }
         Ok(result) => result,
         Err(_) => Err(JoinError::Unreachable),
     }
@@ -59,7 +71,8 @@ async fn join(
     connection
         .export_keying_material(&mut exporter, EXPORTER_LABEL, b"")
         .map_err(|_| JoinError::Incompatible)?;
-    let message = join_proof_message(&options.url.origin(), &client_nonce, &relay_nonce, &claims.jti, &exporter);
+    let message =
+        join_proof_message(&options.url.origin(), &client_nonce, &relay_nonce, &claims.jti, &exporter);
     let join = ClientMessage::Join {
         token: token.as_bytes().to_vec().into(),
         public_key: key.public_key(),

@@ -51,7 +51,11 @@ pub(crate) struct GroupWriter {
 
 impl GroupWriter {
     /// Opens the stream and writes the group's header.
-    pub(crate) async fn open(connection: &quinn::Connection, header: GroupHeader, priority: i32) -> Result<Self, Disconnected> {
+    pub(crate) async fn open(
+        connection: &quinn::Connection,
+        header: GroupHeader,
+        priority: i32,
+    ) -> Result<Self, Disconnected> {
         let stream = connection.open_uni().await.map_err(|error| Disconnected::from_connection(&error))?;
         // The stream is ours and open: the call cannot fail in a way that matters.
         let _ = stream.set_priority(priority);

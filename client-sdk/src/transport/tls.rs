@@ -23,7 +23,10 @@ pub enum TrustError {
 }
 
 pub(super) fn client_crypto(trust: &TrustAnchors) -> Result<QuicClientConfig, TrustError> {
-    let provider = CryptoProvider { kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768], ..aws_lc_rs::default_provider() };
+    let provider = CryptoProvider {
+        kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768],
+        ..aws_lc_rs::default_provider()
+    };
     let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|_| TrustError::Damaged)?

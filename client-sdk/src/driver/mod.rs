@@ -1,0 +1,142 @@
+//! The one task of a membership: it owns the group and the connection. [`State`] decides, this file moves bytes.
+
+mod agreement;
+mod budget;
+mod commands;
+mod control;
+mod leases;
+mod lobby;
+mod log;
+mod membership;
+mod messages;
+mod people;
+mod private;
+mod requests;
+mod run;
+mod signal;
+mod state;
+mod tracks;
+mod waiting;
+
+use crate::MemberId;
+use crate::clock::Clock;
+use crate::credentials::{Credentials, TokenClaims};
+use crate::error::{Disconnected, JoinError};
+use crate::event::{EventSink, Events};
+use crate::handle::Shared;
+use crate::limits::{COMMANDS_QUEUED_MAX, NOTICES_QUEUED_MAX};
+use crate::options::{AdmitPolicy, ConnectOptions};
+use crate::session::Session;
+use crate::transport::{FrameReader, Link, enter};
+use isi_e2ee::{Group, Invitation, IssuerKeys, PendingMember};
+use isi_wire::{Audience, Joined, LogPosition, RelayMessage};
+use lobby::{Admitted, wait_for_welcome};
+use run::Driver;
+use state::{Beginning, State};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+pub(crate) async fn create(
+    options: ConnectOptions,
+    credentials: Credentials,
+    issuers: IssuerKeys,
+) -> Result<(Session, Events), JoinError> {
+    let claims = TokenClaims::peek(&credentials.token)?;
+    let group = Group::create(credentials.identity, issuers, claims.session, Clock::unix())?;
+    let (link, joined) = enter(&options, &credentials.token, &claims, &credentials.connection_key).await?;
+    let start = Start {
+        group,
+        link,
+        log: None,
+        position: joined.position,
+        clock: Clock::start(),
+        admit: options.admit,
+        observer: options.observer,
+    };
+    start.spawn(joined, Vec::new())
+}
+
+pub(crate) async fn join(
+    options: ConnectOptions,
+    credentials: Credentials,
+    issuers: IssuerKeys,
+    invitation: &Invitation,
+) -> Result<(Session, Events), JoinError> {
+    let claims = TokenClaims::peek(&credentials.token)?;
+    if claims.session != invitation.session() {
+        return Err(JoinError::OtherSession);
+    }
+    let mut pending = PendingMember::new(credentials.identity, claims.session, issuers, invitation)?;
+    let (mut link, joined) =
+        enter(&options, &credentials.token, &claims, &credentials.connection_key).await?;
+    let clock = Clock::start();
+    let waiting = timeout(options.admit_timeout, wait_for_welcome(&mut link, &mut pending, clock)).await;
+    let Admitted { group, last_handshake, log, backlog } = match waiting {
+        Ok(admitted) => admitted.map_err(|error| link.explain(error))?,
+        Err(_) => return Err(JoinError::NotAdmitted),
+    };
+    let position = LogPosition { last_handshake, ..joined.position };
+    let start = Start {
+        group,
+        link,
+        log: Some(log),
+        position,
+        clock,
+        admit: options.admit,
+        observer: options.observer,
+    };
+    start.spawn(joined, backlog)
+}
+
+/// A membership that is about to begin.
+struct Start {
+    group: Group,
+    link: Link,
+    log: Option<FrameReader>,
+    position: LogPosition,
+    clock: Clock,
+    admit: AdmitPolicy,
+    observer: Option<crate::ObjectObserver>,
+}
+
+impl Start {
+    fn spawn(self, joined: Joined, backlog: Vec<RelayMessage>) -> Result<(Session, Events), JoinError> {
+        let Self { group, link, log, position, clock, admit, observer } = self;
+        let (commands, command_queue) = mpsc::channel(COMMANDS_QUEUED_MAX);
+        let (notices, notice_queue) = mpsc::channel(NOTICES_QUEUED_MAX);
+        let (end, ended) = watch::channel(None);
+        let (epoch, epochs) = watch::channel(group.epoch());
+        let (sink, events) = EventSink::new(ended.clone());
+        let sink = Arc::new(sink.observed_by(observer));
+        let shared = Shared {
+            keyring: group.keyring(),
+            clock,
+            connection: link.connection.clone(),
+            epoch: epochs,
+            end: ended,
+            commands: commands.downgrade(),
+            notices,
+            events: Arc::downgrade(&sink),
+        };
+        let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
+        let beginning =
+            Beginning { clock, group, participant: joined.participant, position, epoch, events: sink, admit };
+        let mut state = State::new(beginning).map_err(|_| JoinError::Refused(Disconnected::OutOfStep))?;
+        state.begin(joined, backlog).map_err(JoinError::Refused)?;
+        tokio::spawn(Driver::new(state, link, log, command_queue, notice_queue, end).run());
+        Ok((Session::new(commands, Arc::new(shared), me), events))
+    }
+}
+
+impl State {
+    /// Catches up with what the relay said before this membership began, and tells everybody who is where.
+    fn begin(&mut self, joined: Joined, backlog: Vec<RelayMessage>) -> Result<(), Disconnected> {
+        joined.tracks.into_iter().for_each(|info| self.track_added(info));
+        for message in backlog {
+            self.handle_relay(message)?;
+        }
+        self.announce(Audience::Everyone);
+        Ok(())
+    }
+}

@@ -1,0 +1,316 @@
+use super::messages::MESSAGE_TRACK;
+use super::requests::{Pending, PublishThen, Publishing, Subscribing};
+use super::state::State;
+use crate::MemberId;
+use crate::error::{DriveError, PublishError, RequestError, SubscribeError};
+use crate::event::{Event, Refused};
+use crate::inbox::Inbox;
+use crate::lease::LeaseId;
+use crate::limits::{DATAGRAMS_QUEUED_MAX, GROUPS_QUEUED_MAX};
+use crate::track::{OwnTrack, RemoteTrack, TrackState};
+use crate::transport::IncomingGroup;
+use bytes::Bytes;
+use isi_e2ee::Sealer;
+use isi_wire::{
+    Audience, ClientMessage, DatagramHeader, DeliveryClass, ParticipantId, ResetCode, TrackAlias,
+    TrackEndReason, TrackId, TrackInfo, TrackKind,
+};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Streams that came before the message that announces their track. Beyond it the oldest is stopped.
+const EARLY_GROUPS_MAX: usize = 8;
+
+/// One's own tracks, those of others, and where what they carry goes.
+pub(super) struct Tracks {
+    next_id: u32,
+    own: HashMap<TrackAlias, Own>,
+    remote: HashMap<TrackAlias, TrackInfo>,
+    routes: HashMap<TrackAlias, Route>,
+    early: VecDeque<IncomingGroup>,
+}
+
+struct Own {
+    kind: TrackKind,
+    state: Arc<TrackState>,
+    lease: Option<LeaseId>,
+}
+
+/// The receiver's end is the same queue.
+enum Route {
+    Groups(Inbox<IncomingGroup>),
+    Datagrams(Inbox<Bytes>),
+}
+
+impl Default for Tracks {
+    fn default() -> Self {
+        Self {
+            next_id: MESSAGE_TRACK.0 + 1,
+            own: HashMap::new(),
+            remote: HashMap::new(),
+            routes: HashMap::new(),
+            early: VecDeque::new(),
+        }
+    }
+}
+
+impl Tracks {
+    /// A track id that this membership has not used.
+    pub(super) fn draw_id(&mut self) -> TrackId {
+        let id = TrackId(self.next_id);
+        // The keyring refuses more sealers long before this wraps.
+        self.next_id = self.next_id.wrapping_add(1);
+        id
+    }
+}
+
+impl Route {
+    fn close(&self) {
+        match self {
+            Self::Groups(groups) => groups.close(),
+            Self::Datagrams(datagrams) => datagrams.close(),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn publish(&mut self, kind: TrackKind, audience: Audience, then: PublishThen) {
+        if let Err(busy) = self.check_room() {
+            return then.fail(PublishError::Request(busy));
+        }
+        let track = self.tracks.draw_id();
+        let Ok(sealer) = Sealer::new(&self.group.keyring(), track, kind) else {
+            return then.fail(PublishError::TooManyTracks);
+        };
+        let publishing = Publishing { track, kind, sealer, state: Arc::default(), then };
+        let class = class_of(kind);
+        self.request(Pending::Publish(publishing), |request| ClientMessage::Publish {
+            request,
+            track,
+            kind,
+            class,
+            audience,
+        });
+    }
+
+    pub(super) fn published(&mut self, publishing: Publishing, alias: TrackAlias) {
+        let Publishing { track, kind, sealer, state, then } = publishing;
+        let own = OwnTrack { alias, sealer, state: Arc::clone(&state) };
+        let (is_wanted, lease) = match then {
+            PublishThen::Track(reply) => (reply.send(Ok(own)).is_ok(), None),
+            PublishThen::Drive(lease, reply) if self.driving(lease, &state) => {
+                (reply.send(Ok((track, own))).is_ok(), Some(lease))
+            }
+            PublishThen::Drive(_, reply) => (reply.send(Err(DriveError::NoLease)).is_ok() && false, None),
+        };
+        self.tracks.own.insert(alias, Own { kind, state, lease });
+        if !is_wanted {
+            self.unpublish(alias);
+        }
+    }
+
+    pub(super) fn unpublish(&mut self, alias: TrackAlias) {
+        if let Some(own) = self.tracks.own.remove(&alias) {
+            own.state.end();
+            self.send_control(&ClientMessage::Unpublish { alias });
+        }
+    }
+
+    /// Registers the queue before the relay is asked, so that the first group finds it.
+    pub(super) fn subscribe(&mut self, track: RemoteTrack, subscribing: Subscribing) {
+        let alias = track.alias;
+        if let Err(error) = self.check_subscription(track) {
+            return subscribing.answer(Err(error));
+        }
+        let route = match &subscribing {
+            Subscribing::Groups(groups, _) => Route::Groups(groups.clone()),
+            Subscribing::Datagrams(datagrams, _) => Route::Datagrams(datagrams.clone()),
+        };
+        self.tracks.routes.insert(alias, route);
+        self.request(Pending::Subscribe(alias, subscribing), |request| ClientMessage::Subscribe {
+            request,
+            alias,
+        });
+    }
+
+    fn check_subscription(&self, track: RemoteTrack) -> Result<(), SubscribeError> {
+        let info = self.tracks.remote.get(&track.alias).filter(|info| !info.directed);
+        if !info.is_some_and(|info| self.remote_track(info) == Some(track)) {
+            return Err(SubscribeError::NoSuchTrack);
+        }
+        if self.tracks.routes.contains_key(&track.alias) {
+            return Err(SubscribeError::AlreadySubscribed);
+        }
+        Ok(self.check_room()?)
+    }
+
+    pub(super) fn subscribed(
+        &mut self,
+        alias: TrackAlias,
+        subscribing: Subscribing,
+        result: Result<(), RequestError>,
+    ) {
+        if result.is_err() {
+            self.tracks.routes.remove(&alias);
+        }
+        subscribing.answer(result.map_err(SubscribeError::Request));
+    }
+
+    pub(super) fn unsubscribe(&mut self, alias: TrackAlias) {
+        if self.tracks.routes.remove(&alias).is_some() {
+            self.send_control(&ClientMessage::Unsubscribe { alias });
+        }
+    }
+
+    pub(super) fn request_keyframe(&mut self, alias: TrackAlias) {
+        if self.tracks.routes.contains_key(&alias) {
+            self.send_control(&ClientMessage::RequestKeyframe { alias });
+        }
+    }
+
+    pub(super) fn keyframe_wanted(&mut self, alias: TrackAlias) {
+        if let Some(own) = self.tracks.own.get(&alias).filter(|own| own.state.want_keyframe()) {
+            self.events.send(Event::KeyframeRequested(own.kind));
+        }
+    }
+
+    pub(super) fn track_added(&mut self, info: TrackInfo) {
+        self.tracks.remote.insert(info.alias, info);
+        self.show_track(&info);
+        let early = std::mem::take(&mut self.tracks.early);
+        early.into_iter().for_each(|group| self.handle_group(group));
+    }
+
+    pub(super) fn track_removed(&mut self, alias: TrackAlias, reason: TrackEndReason) {
+        if let Some(own) = self.tracks.own.remove(&alias) {
+            own.state.end();
+            if let Some(lease) = own.lease {
+                self.drop_lease(lease);
+            }
+        }
+        if let Some(info) = self.tracks.remote.remove(&alias) {
+            self.hide_track(&info);
+            if info.directed && reason == TrackEndReason::OverBudget {
+                self.input_track_cut(info.participant);
+            }
+        }
+    }
+
+    /// Tracks of a connection appear when it is known whose it is.
+    pub(super) fn show_tracks_of(&mut self, participant: ParticipantId) {
+        let theirs: Vec<_> =
+            self.tracks.remote.values().filter(|info| info.participant == participant).copied().collect();
+        theirs.iter().for_each(|info| self.show_track(info));
+    }
+
+    /// The member is gone; what it sends must not be taken for another's.
+    pub(super) fn hide_tracks_of(&mut self, member: MemberId) {
+        let theirs: Vec<_> = self
+            .tracks
+            .remote
+            .values()
+            .filter(|info| self.people.member_of(info.participant) == Some(member))
+            .copied()
+            .collect();
+        for info in theirs {
+            self.hide_track(&info);
+            self.tracks.remote.remove(&info.alias);
+        }
+    }
+
+    fn show_track(&self, info: &TrackInfo) {
+        if let Some(track) = self.remote_track(info).filter(|_| !info.directed) {
+            self.events.send(Event::TrackAvailable(track));
+        }
+    }
+
+    fn hide_track(&mut self, info: &TrackInfo) {
+        self.tracks.routes.remove(&info.alias).into_iter().for_each(|route| route.close());
+        if let Some(track) = self.remote_track(info).filter(|_| !info.directed) {
+            self.events.send(Event::TrackEnded(track));
+        }
+    }
+
+    fn remote_track(&self, info: &TrackInfo) -> Option<RemoteTrack> {
+        let member = self.people.member_of(info.participant)?;
+        Some(RemoteTrack { alias: info.alias, member, track: info.track, kind: info.kind, class: info.class })
+    }
+
+    /// A group's stream: to its receiver, to the lease, or kept until its track is announced.
+    pub(super) fn handle_group(&mut self, group: IncomingGroup) {
+        let alias = group.header.alias;
+        if let Some(Route::Groups(groups)) = self.tracks.routes.get(&alias) {
+            groups.push(group).into_iter().for_each(|oldest| oldest.stop(ResetCode::Stale));
+            return;
+        }
+        match self.tracks.remote.get(&alias).copied() {
+            Some(info) if info.directed && info.kind == TrackKind::Input => {
+                self.handle_input_stream(self.people.member_of(info.participant), info.track, group);
+            }
+            Some(_) => group.stop(ResetCode::Unsubscribed),
+            None => {
+                if self.tracks.early.len() >= EARLY_GROUPS_MAX {
+                    self.tracks
+                        .early
+                        .pop_front()
+                        .into_iter()
+                        .for_each(|oldest| oldest.stop(ResetCode::Unsubscribed));
+                }
+                self.tracks.early.push_back(group);
+            }
+        }
+    }
+
+    pub(super) fn handle_datagram(&self, datagram: Bytes) {
+        // A datagram of a track that was just left is nobody's mistake, a malformed one the relay's: both are dropped.
+        let Ok((header, object)) = DatagramHeader::decode(datagram) else {
+            return self.events.refused(None, Refused::UnexpectedStream);
+        };
+        if let Some(Route::Datagrams(datagrams)) = self.tracks.routes.get(&header.alias) {
+            let _ = datagrams.push(object);
+        }
+    }
+
+    /// The session is over: every handle learns it.
+    pub(super) fn end_tracks(&mut self) {
+        self.tracks.own.drain().for_each(|(_, own)| own.state.end());
+        self.tracks.routes.drain().for_each(|(_, route)| route.close());
+    }
+}
+
+impl PublishThen {
+    pub(super) fn fail(self, error: PublishError) {
+        match self {
+            Self::Track(reply) => drop(reply.send(Err(error))),
+            Self::Drive(_, reply) => drop(reply.send(Err(DriveError::Publish(error)))),
+        }
+    }
+}
+
+impl Subscribing {
+    pub(super) fn groups(reply: crate::command::Reply<Inbox<IncomingGroup>, SubscribeError>) -> Self {
+        Self::Groups(Inbox::new(GROUPS_QUEUED_MAX), reply)
+    }
+
+    pub(super) fn datagrams(reply: crate::command::Reply<Inbox<Bytes>, SubscribeError>) -> Self {
+        Self::Datagrams(Inbox::new(DATAGRAMS_QUEUED_MAX), reply)
+    }
+
+    fn answer(self, result: Result<(), SubscribeError>) {
+        match self {
+            Self::Groups(groups, reply) => drop(reply.send(result.map(|()| groups))),
+            Self::Datagrams(datagrams, reply) => drop(reply.send(result.map(|()| datagrams))),
+        }
+    }
+}
+
+/// SPEC.md section 2: kind and class go together.
+const fn class_of(kind: TrackKind) -> DeliveryClass {
+    match kind {
+        TrackKind::Screen | TrackKind::Video => DeliveryClass::Media,
+        TrackKind::Audio | TrackKind::Pointer => DeliveryClass::Live,
+        TrackKind::Input => DeliveryClass::Input,
+        TrackKind::Message => DeliveryClass::Log,
+        TrackKind::Document => DeliveryClass::Bulk,
+    }
+}
