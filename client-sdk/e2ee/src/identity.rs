@@ -44,6 +44,13 @@ impl MemberKey {
         Self(SigningKey::from_bytes(&Zeroizing::new(random_array())))
     }
 
+    /// The key of this 32-byte Ed25519 secret (RFC 8032 section 5.1.5), for apps that keep it between runs. The caller
+    /// wipes its own copy.
+    #[must_use]
+    pub fn from_secret(secret: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(secret))
+    }
+
     /// The public key, 32 bytes.
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
