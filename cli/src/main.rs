@@ -1,2 +1,7 @@
-//! isi
-fn main() {}
+//! The program `isi`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    isi_cli::main(std::env::args_os())
+}

@@ -1,5 +1,48 @@
-//! demo
+//! `isi demo`: the main job, as a test of itself.
+//!
+//! [`run::run`] is the order of events. The parent ([`crew`], [`blindness`]) searches and judges; the participants
+//! ([`participant`]) and the relay ([`relay_process`]) are processes of their own.
+
+pub mod blindness;
+pub mod child;
+pub mod crew;
+pub mod figures;
 pub mod histogram;
+pub mod participant;
 pub mod pipe;
 pub mod protocol;
 pub mod proxy;
+pub mod relay_process;
+pub mod report;
+pub mod run;
+pub mod summary;
+pub mod table;
+
+use crate::{
+    args::DemoArgs,
+    failure::{Exit, Failure},
+};
+
+/// Runs the demo, prints report or JSON line.
+///
+/// # Errors
+/// When it cannot be carried through, or a condition does not hold.
+pub async fn command(args: &DemoArgs) -> Result<(), Failure> {
+    let summary = run::run(args).await?;
+    let verdict = summary.verdict();
+    if args.json {
+        println!("{}", serde_json::to_string(&summary).unwrap_or_default());
+    } else {
+        println!("{}", report::Report { summary: &summary, verdict: &verdict });
+    }
+    let reasons = verdict.failed.join("; ");
+    let hint = "run again with --seconds 30; if it stays, report the JSON line";
+    match verdict.exit() {
+        None => Ok(()),
+        Some(Exit::NotSearched) => {
+            let places = verdict.not_searched.join(", ");
+            Err(Failure::new(Exit::NotSearched, format!("not searched: {places}"), "`isi doctor` says what to allow"))
+        }
+        Some(exit) => Err(Failure::new(exit, reasons, hint)),
+    }
+}

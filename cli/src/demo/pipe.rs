@@ -50,10 +50,10 @@ mod tests {
     #[tokio::test]
     async fn lines_come_back_one_by_one_until_the_end() {
         let mut bytes = Vec::new();
-        send(&mut bytes, &Order::Prepare).await.unwrap();
+        send(&mut bytes, &Order::TellCiphertext).await.unwrap();
         send(&mut bytes, &Order::Leave).await.unwrap();
         let mut reader = bytes.as_slice();
-        assert!(matches!(receive(&mut reader).await.unwrap(), Some(Order::Prepare)));
+        assert!(matches!(receive(&mut reader).await.unwrap(), Some(Order::TellCiphertext)));
         assert!(matches!(receive(&mut reader).await.unwrap(), Some(Order::Leave)));
         assert!(receive::<Order>(&mut reader).await.unwrap().is_none());
     }

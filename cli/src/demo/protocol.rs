@@ -8,7 +8,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::histogram::Histogram;
-use crate::{failure::Exit, search::Canary};
+use crate::{failure::Exit, search::{Canary, CanaryKind}};
 
 /// Which screen an organizer shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -47,6 +47,8 @@ pub struct Entry {
     pub token: String,
     /// What the account states about the member's key.
     pub statement: String,
+    /// The account's name for the participant, as the others see it.
+    pub subject: String,
     /// Viewers: the fragment of the invitation.
     pub invitation: Option<String>,
 }
@@ -88,8 +90,11 @@ pub struct Drive {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// Make keys and canaries.
-    Prepare,
+    /// Make keys, and canaries of these kinds.
+    Prepare {
+        /// Where this participant will put canaries.
+        canaries: Vec<CanaryKind>,
+    },
     /// Enter the session.
     Enter(Box<Entry>),
     /// Organizer: share the screen.
@@ -104,6 +109,8 @@ pub enum Order {
         /// The account's name for the member.
         to: String,
     },
+    /// Driver: wait for the lease and take it up.
+    TakeLease,
     /// Carry out a plan.
     Begin(Plan),
     /// Tell a few bytes of ciphertext of the objects received last.
@@ -259,7 +266,7 @@ mod tests {
     #[test]
     fn orders_and_notes_are_one_line_each() {
         let plan = Plan { begin_us: 1, end_us: 2, private_to: Some("b".into()), drive: None };
-        for order in [Order::Prepare, Order::Begin(plan), Order::TellCode { members: 3 }, Order::Leave] {
+        for order in [Order::Prepare { canaries: vec![CanaryKind::Frame] }, Order::Begin(plan), Order::TellCode { members: 3 }, Order::Leave] {
             let line = serde_json::to_string(&order).unwrap();
             assert!(!line.contains('\n'));
             let again: Order = serde_json::from_str(&line).unwrap();

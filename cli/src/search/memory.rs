@@ -23,6 +23,9 @@ pub enum MemorySearchError {
     /// The process ended before it could be searched.
     #[error("the process to be searched is gone ({0}); look at its log")]
     Gone(#[source] io::Error),
+    /// More is looked for than one search can.
+    #[error("too much to look for at a time, so memory was not searched; run the demo with fewer viewers")]
+    TooMany,
     /// Nothing at all could be read, which a search must not pass off as "none found".
     #[error("no memory of the process could be read, so it was not searched; allow ptrace of own children")]
     NothingReadable,

@@ -1,0 +1,62 @@
+//! `isi share`, `isi view`, `isi chat`: the session by hand, each a program of its own against any relay.
+
+mod chat;
+mod crowd;
+mod link;
+mod share;
+mod view;
+
+pub use chat::chat;
+pub use link::{Link, LinkError};
+pub use share::share;
+pub use view::view;
+
+use std::{future::Future, path::Path, time::Duration};
+
+use isi_client::{Events, Session};
+
+use crate::{
+    failure::{Exit, Failure},
+    live::{self, Way},
+    token::Identity,
+};
+
+/// Comes in with an identity file: creates its session, or joins it where there is a link.
+async fn enter(identity: &Path, link: Option<&Link>) -> Result<(Session, Events, String), Failure> {
+    let identity = Identity::load(identity).map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let credentials = identity.credentials().map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let way = Way {
+        relay: link.map_or(&identity.relay, |link| &link.relay),
+        connect_addr: None,
+        ca_pem: &identity.ca_pem,
+        issuer_keys: &identity.issuer_keys,
+        invitation: link.map(|link| link.fragment.as_str()),
+        observer: None,
+    };
+    let (session, events) = live::enter(way, credentials).await?;
+    Ok((session, events, identity.relay.clone()))
+}
+
+/// Ready when the person has had enough: Ctrl-C, a signal to end, or the time is over.
+fn stop_asked(seconds: Option<u64>) -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let caught = |kind| signal(kind).map_err(|error| Failure::of(Exit::Usage, &error));
+    let (mut interrupt, mut terminate) = (caught(SignalKind::interrupt())?, caught(SignalKind::terminate())?);
+    Ok(async move {
+        let time_over = async {
+            match seconds {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = time_over => {}
+        }
+    })
+}
+
+fn relay_failure(error: &(impl std::error::Error + ?Sized)) -> Failure {
+    Failure::of(Exit::Relay, error)
+}
