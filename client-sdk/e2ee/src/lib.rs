@@ -1,4 +1,51 @@
 //! End-to-end encryption of a session: MLS group, object sealing, signatures. No I/O.
+//!
+//! Bytes go in and out; whoever carries them learns nothing and can forge nothing. The types of the MLS library
+//! do not show, so that it can be replaced. There is no plaintext mode.
+//!
+//! 1. A [`MemberKey`] and the account service's statement about it are a [`MemberIdentity`].
+//! 2. [`Group::create`], or [`PendingMember`] with an [`Invitation`] and a Welcome, make a member.
+//! 3. [`Group`] stages commits and follows those of the log.
+//! 4. [`Sealer`] and [`Opener`] on the group's [`Keyring`] seal and open objects, with [`PrivateKeys`] for one
+//!    member alone. Leases are signed and verified by the keyring, too.
+//!
+//! ```
+//! # use isi_account::{AccountKey, Role, StatementClaims};
+//! use isi_e2ee::*;
+//! use isi_wire::{SessionId, TrackId, TrackKind};
+//!
+//! # let account = AccountKey::generate()?;
+//! # let session = SessionId([1; 16]);
+//! # let (now, at) = (UnixSeconds(1_800_000_000), MonotonicMs(0));
+//! # let jwks = account.jwks();
+//! # let statement = |role, subject: &str, key: &[u8; 32]| {
+//! #     account.sign_statement(&StatementClaims::new(role, session, subject, key), now.0)
+//! # };
+//! let issuers = IssuerKeys::from_jwks(jwks.to_json().as_bytes())?;
+//! let key = MemberKey::generate();
+//! let jws = statement(Role::Organizer, "u-1", &key.public_key())?;
+//! let mut root = Group::create(MemberIdentity::new(key, jws)?, issuers.clone(), session, now)?;
+//! let link = root.invite()?.to_fragment();
+//!
+//! let key = MemberKey::generate();
+//! let jws = statement(Role::Viewer, "u-2", &key.public_key())?;
+//! let invitation = Invitation::from_fragment(&link)?;
+//! let mut ann = PendingMember::new(MemberIdentity::new(key, jws)?, session, issuers, &invitation)?;
+//!
+//! let applicant = root.check_join_request(&ann.join_request(), now)?;
+//! let staged = root.admit(&[applicant], now)?;
+//! root.handle_commit(&staged.commit, at)?; // when it comes back from the log
+//! let ann = ann.join(&staged.welcomes[0], now, at)?;
+//! assert_eq!(root.session_code(), ann.session_code());
+//!
+//! let mut sealer = Sealer::new(&root.keyring(), TrackId(1), TrackKind::Message)?;
+//! let later = MonotonicMs(SWITCH_DELAY_MS); // senders switch a little after an add
+//! let object = sealer.seal(later, SealMeta { group: 0, keyframe: true }, b"hello")?;
+//! let mut opener = Opener::new(&ann.keyring(), root.own_leaf(), TrackId(1), TrackKind::Message);
+//! let expected = Expected { group: Some(0), transport: Transport::Log };
+//! assert_eq!(opener.open(later, expected, object)?.plaintext, b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![warn(clippy::wildcard_enum_match_arm)]
 

@@ -164,7 +164,7 @@ impl Before<'_> {
             check_committer(ProposalKind::Path, is_organizer)?;
             changes.path = Some(self.judge_path(leaf, sender, data)?);
         }
-        self.judge_result(commit, &changes)?;
+        changes.context = self.judge_result(commit, &changes)?;
         Ok(changes)
     }
 
@@ -219,17 +219,19 @@ impl Before<'_> {
     }
 
     /// Judges the group as it would be afterwards.
-    fn judge_result(&self, commit: &StagedCommit, changes: &Changes) -> Result<(), RuleViolation> {
+    fn judge_result(
+        &self,
+        commit: &StagedCommit,
+        changes: &Changes,
+    ) -> Result<SessionContext, RuleViolation> {
         let after = SessionContext::from_extensions(commit.group_context().extensions())
             .map_err(|_| RuleViolation::BadContext)?;
         if after.issuers != self.context.issuers {
             return Err(RuleViolation::ParametersChanged);
         }
-        let members = self.roster.len() + changes.added.len() - changes.removed.len().min(self.roster.len());
-        if members > PARTICIPANTS_PER_SESSION_MAX {
-            return Err(RuleViolation::TooManyMembers);
-        }
-        check_organizers(&after, |key| self.entry_after(changes, key))
+        check_size(self.roster.len(), changes.added.len(), changes.removed.len())?;
+        check_organizers(&after, |key| self.entry_after(changes, key))?;
+        Ok(after)
     }
 
     fn entry_after<'a>(&'a self, changes: &'a Changes, key: &[u8; 32]) -> Option<&'a Entry> {
@@ -237,6 +239,11 @@ impl Before<'_> {
         let stayed = || self.roster.by_key(key).filter(|(leaf, _)| !changes.removed.contains(leaf));
         added.or_else(|| stayed().map(|(_, entry)| entry))
     }
+}
+
+const fn check_size(before: usize, added: usize, removed: usize) -> Result<(), RuleViolation> {
+    let after = (before + added).saturating_sub(removed);
+    if after > PARTICIPANTS_PER_SESSION_MAX { Err(RuleViolation::TooManyMembers) } else { Ok(()) }
 }
 
 /// Every listed organizer is a member, and one whose statement allows it.
@@ -309,10 +316,71 @@ fn kind_of(proposal: &Proposal, sender: LeafIndex) -> ProposalKind {
         Proposal::PreSharedKey(_) => ProposalKind::PreSharedKey,
         Proposal::ReInit(_) => ProposalKind::ReInit,
         Proposal::ExternalInit(_) => ProposalKind::ExternalInit,
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "what is not in the table is refused, new types too"
-        )]
-        _ => ProposalKind::Other,
+        Proposal::SelfRemove | Proposal::Custom(_) => ProposalKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [ProposalKind; 10] = [
+        ProposalKind::Add,
+        ProposalKind::RemoveOther,
+        ProposalKind::RemoveOwn,
+        ProposalKind::ContextExtensions,
+        ProposalKind::Path,
+        ProposalKind::Update,
+        ProposalKind::PreSharedKey,
+        ProposalKind::ReInit,
+        ProposalKind::ExternalInit,
+        ProposalKind::Other,
+    ];
+
+    // OpenMLS itself refuses some of these before the table is asked; the table must not rely on that.
+    #[test]
+    fn members_commit_nothing_but_fresh_keys() {
+        let organizers_do = [ProposalKind::Add, ProposalKind::RemoveOther, ProposalKind::ContextExtensions];
+        for kind in ALL {
+            let expected = if kind == ProposalKind::Path {
+                Ok(())
+            } else if organizers_do.contains(&kind) {
+                Err(RuleViolation::NeedsOrganizer(kind))
+            } else {
+                Err(RuleViolation::Forbidden(kind))
+            };
+            assert_eq!(check_committer(kind, false), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn organizers_also_add_remove_and_change_the_context() {
+        let allowed = [
+            ProposalKind::Add,
+            ProposalKind::RemoveOther,
+            ProposalKind::ContextExtensions,
+            ProposalKind::Path,
+        ];
+        for kind in ALL {
+            let expected = if allowed.contains(&kind) { Ok(()) } else { Err(RuleViolation::Forbidden(kind)) };
+            assert_eq!(check_committer(kind, true), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn one_row_for_every_kind_and_one_kind_that_travels_alone() {
+        for kind in ALL {
+            assert_eq!(TABLE.iter().filter(|(listed, ..)| *listed == kind).count(), 1, "{kind:?}");
+        }
+        let alone: Vec<_> = TABLE.iter().filter(|(_, _, alone)| *alone != Who::Nobody).collect();
+        assert!(matches!(alone[..], [(ProposalKind::RemoveOwn, Who::Nobody, Who::AnyMember)]));
+    }
+
+    #[test]
+    fn a_session_has_a_size() {
+        let full = PARTICIPANTS_PER_SESSION_MAX;
+        assert_eq!(check_size(full - 1, 1, 0), Ok(()));
+        assert_eq!(check_size(full, 1, 0), Err(RuleViolation::TooManyMembers));
+        assert_eq!(check_size(full, 1, 1), Ok(()));
     }
 }

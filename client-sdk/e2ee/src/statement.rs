@@ -155,6 +155,9 @@ impl<'a> Parts<'a> {
         let text = std::str::from_utf8(jws).map_err(|_| StatementError::Malformed)?;
         let (signed, signature) = text.rsplit_once('.').ok_or(StatementError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(StatementError::Malformed)?;
+        if payload.contains('.') {
+            return Err(StatementError::Malformed);
+        }
         let header: Header = decode_json(header)?;
         if header.alg != "EdDSA" {
             return Err(StatementError::WrongAlgorithm);

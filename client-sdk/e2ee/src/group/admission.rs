@@ -12,7 +12,7 @@ use std::fmt;
 
 /// Most invitations one organizer has open at a time.
 pub const INVITATIONS_MAX: usize = 64;
-/// Leaf encryption keys remembered as used; the oldest is forgotten beyond.
+/// Most key packages remembered as used; the oldest is forgotten beyond.
 const USED_KEY_PACKAGES_MAX: usize = 4096;
 
 /// Somebody whose join request was in order, waiting to be admitted.
@@ -148,11 +148,10 @@ impl Group {
 
 impl Lobby {
     pub(super) fn is_used(&self, applicant: &Applicant) -> bool {
-        self.used.contains(&applicant.entry.media_key)
+        self.used.contains(applicant.id())
     }
 
-    /// A key package is used once the commit that adds it is merged. Its media key names it: it is random,
-    /// new in every key package of ours, and no two members may have the same.
+    /// A key package is used once the commit that adds it is merged.
     pub(super) fn mark_used(&mut self, changes: &Changes) {
         for entry in &changes.added {
             if self.used.insert(entry.media_key) {
@@ -168,6 +167,12 @@ impl Lobby {
 }
 
 impl Applicant {
+    /// What names its key package: the media key, random and new in every key package of ours, and by the
+    /// rules no two members' the same.
+    pub(super) const fn id(&self) -> &[u8; 32] {
+        &self.entry.media_key
+    }
+
     /// The account service's opaque name for the person.
     #[must_use]
     pub fn subject(&self) -> &str {

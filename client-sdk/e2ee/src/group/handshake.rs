@@ -167,14 +167,10 @@ fn parse_private(bytes: &[u8]) -> Result<PrivateMessageIn, HandshakeError> {
         return Err(HandshakeError::Malformed);
     }
     let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| HandshakeError::Malformed)?;
-    match message.extract() {
-        MlsMessageBodyIn::PrivateMessage(message) => Ok(message),
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "only ciphertext is accepted, whatever else there is"
-        )]
-        _ => Err(HandshakeError::NotEncrypted),
-    }
+    let MlsMessageBodyIn::PrivateMessage(message) = message.extract() else {
+        return Err(HandshakeError::NotEncrypted);
+    };
+    Ok(message)
 }
 
 fn member_sender(message: &ProcessedMessage) -> Result<LeafIndex, HandshakeError> {
@@ -197,12 +193,11 @@ fn commit_in(message: ProcessedMessage) -> Result<Box<StagedCommit>, HandshakeEr
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "everything but a proposal is refused")]
 fn proposal_in(message: ProcessedMessage) -> Result<Box<QueuedProposal>, HandshakeError> {
-    match message.into_content() {
-        ProcessedMessageContent::ProposalMessage(proposal) => Ok(proposal),
-        _ => Err(HandshakeError::WrongContent),
-    }
+    let ProcessedMessageContent::ProposalMessage(proposal) = message.into_content() else {
+        return Err(HandshakeError::WrongContent);
+    };
+    Ok(proposal)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "every other reason is the sender's fault alike")]

@@ -162,11 +162,10 @@ fn parse(welcome: &[u8]) -> Result<Welcome, WelcomeRefused> {
     }
     let message =
         MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(|_| WelcomeRefused::Malformed)?;
-    match message.extract() {
-        MlsMessageBodyIn::Welcome(welcome) => Ok(welcome),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "everything but a Welcome is refused")]
-        _ => Err(WelcomeRefused::Malformed),
-    }
+    let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
+        return Err(WelcomeRefused::Malformed);
+    };
+    Ok(welcome)
 }
 
 fn stage(provider: &Provider, welcome: Welcome) -> Result<StagedWelcome, WelcomeRefused> {

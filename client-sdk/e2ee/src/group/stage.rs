@@ -8,6 +8,7 @@ use isi_wire::limits::{LOG_ITEM_BYTES_MAX, WELCOMES_PER_COMMIT_MAX};
 use openmls::group::CommitMessageBundle;
 use openmls::prelude::{KeyPackage, LeafNodeIndex, LeafNodeParameters};
 use openmls_traits::OpenMlsProvider as _;
+use std::collections::HashSet;
 
 /// A commit that is ready for upload. It changes nothing before it comes back from the log.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,7 +79,11 @@ impl Group {
         if applicants.len() > WELCOMES_PER_COMMIT_MAX {
             return Err(StageError::TooLarge);
         }
-        if applicants.iter().any(|applicant| self.lobby.is_used(applicant)) {
+        let mut distinct = HashSet::new();
+        if applicants
+            .iter()
+            .any(|applicant| self.lobby.is_used(applicant) || !distinct.insert(applicant.id()))
+        {
             return Err(StageError::KeyPackageReused);
         }
         let adds = applicants.iter().map(|applicant| applicant.key_package.clone()).collect();

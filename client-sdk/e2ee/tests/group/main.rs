@@ -1,0 +1,12 @@
+//! The group through its public API, and against members who use OpenMLS without our rules.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod admission;
+mod issuers;
+mod life;
+mod objects;
+mod races;
+mod rogue;
+mod rules;
+mod world;
