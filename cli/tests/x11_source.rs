@@ -1,5 +1,6 @@
 //! The X screen source against the X server in `DISPLAY` and an xterm: run with `--features x11`.
 #![cfg(feature = "x11")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
 use std::{
     process::{Child, Command},

@@ -42,7 +42,7 @@ fn scroll_up(picture: &mut Framebuffer, rows: usize) {
 
 /// A keyframe and the delta after it, small enough to mutate often; it has every kind of operation.
 fn two_frames() -> [super::EncodedFrame; 2] {
-    let mut picture = colourful(&mut ChaCha8Rng::seed_from_u64(SEED), (44, 70));
+    let mut picture = colourful(&mut ChaCha8Rng::seed_from_u64(SEED), (40, 110));
     let mut encoder = FrameEncoder::new(picture.size());
     let key = encoder.encode_with(&picture, false, Trailer::new(b"trailer").expect("short"));
     scroll_up(&mut picture, 20);
@@ -107,6 +107,7 @@ fn scrolling_is_sent_as_copies() {
     let key = encoder.encode(&picture, false);
     decoder.decode(true, &key.data).expect("our own frame decodes");
     scroll_up(&mut picture, 18);
+    picture.row_mut(70, 200, 3).fill(0x00ff_00ff); // scrolled, and changed too
     let delta = encoder.encode(&picture, false);
     assert!(delta.data.len() * 4 < key.data.len(), "{} of {} bytes", delta.data.len(), key.data.len());
     assert!(decoder.decode(false, &delta.data).expect("our own frame decodes").pixels() == picture.pixels());

@@ -72,6 +72,11 @@ fn buttons_take_clicks_where_they_are() {
     click(&mut desktop, layout::BUTTONS[0]);
     click(&mut desktop, layout::CHAT_FIELD);
     assert_eq!(desktop.clicks(), 1);
+    inject(&mut desktop, InputEvent::PointerMove { x: layout::BUTTONS[1].x, y: layout::BUTTONS[1].y });
+    inject(&mut desktop, InputEvent::Button { button: 1, pressed: true });
+    inject(&mut desktop, InputEvent::PointerMove { x: layout::CHAT_FIELD.x, y: layout::CHAT_FIELD.y });
+    inject(&mut desktop, InputEvent::Button { button: 1, pressed: false });
+    assert_eq!(desktop.clicks(), 1, "let go beside the button");
     assert!(desktop.held_buttons().is_empty());
     assert!(differs_in(&before, &capture(&mut desktop), layout::CHAT_FIELD), "the accent colour changed");
 }
