@@ -5,7 +5,7 @@ use crate::buffer::SharedBuffer;
 use crate::group::{Group, GroupState};
 use crate::participant::Participant;
 use crate::timers::Timer;
-use crate::track::{KeyframeNeed, Lane, Named, Track};
+use crate::track::{Lane, Named, Track};
 use crate::{Session, Timestamp, Violation};
 use isi_wire::{
     Audience, CloseCode, DeliveryClass, RefuseReason, RelayMessage, ResetCode, TrackAlias, TrackEndReason,
@@ -41,7 +41,7 @@ impl Session {
             newest: None,
             datagrams: SharedBuffer::default(),
             timed: false,
-            keyframe: KeyframeNeed::default(),
+            keyframe_asked: None,
         });
         self.announce(alias);
         Ok(alias)

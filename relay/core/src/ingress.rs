@@ -115,7 +115,6 @@ impl Session {
         });
         let Some(track) = self.tracks.get_mut(header.alias) else { unreachable!("its header was checked") };
         track.newest = track.newest.max(Some(header.group));
-        track.keyframe.wanted = false;
         track.groups.push_back(key);
         self.timers.disarm(Timer::Keyframe(header.alias));
         for lane in track.lanes.clone() {

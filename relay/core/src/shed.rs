@@ -74,6 +74,7 @@ impl Session {
             let at = group.buffer.base();
             let holders: Vec<_> =
                 group.egresses.iter().copied().filter(|egress| self.egresses[*egress].cursor == at).collect();
+            debug_assert!(!holders.is_empty(), "a chunk is held for somebody");
             holders.into_iter().for_each(|egress| self.cut(egress));
         }
         true
@@ -129,22 +130,20 @@ impl Session {
         }
     }
 
-    /// Asks a track's publisher for a new group: once however many need it, and not again too soon.
+    /// Asks a track's publisher for a new group: once however many need it. Too soon after the last time it is
+    /// put off, and forgotten if a group begins until then.
     pub(crate) fn want_keyframe(&mut self, now: Timestamp, alias: TrackAlias) {
-        let Some(track) = self.tracks.get_mut(alias) else { return };
-        track.keyframe.wanted = true;
-        match track.keyframe.asked.map(|at| at.plus_ms(self.limits.keyframe_interval_ms_min)) {
+        let Some(track) = self.tracks.get(alias) else { return };
+        let interval_ms = self.limits.keyframe_interval_ms_min;
+        match track.keyframe_asked.map(|at| at.plus_ms(interval_ms)) {
             Some(again) if again > now => self.timers.arm(Timer::Keyframe(alias), again),
             Some(_) | None => self.ask_keyframe(now, alias),
         }
     }
 
-    /// Asks, if it is still wanted.
     pub(crate) fn ask_keyframe(&mut self, now: Timestamp, alias: TrackAlias) {
-        if let Some(track) = self.tracks.get_mut(alias)
-            && std::mem::replace(&mut track.keyframe.wanted, false)
-        {
-            track.keyframe.asked = Some(now);
+        if let Some(track) = self.tracks.get_mut(alias) {
+            track.keyframe_asked = Some(now);
             self.stats.keyframe_requests += 1;
             self.peers.tell(track.publisher, RelayMessage::KeyframeWanted { alias });
         }

@@ -28,16 +28,8 @@ pub(crate) struct Track {
     pub(crate) datagrams: SharedBuffer,
     /// Whether the timer of the oldest datagram runs.
     pub(crate) timed: bool,
-    pub(crate) keyframe: KeyframeNeed,
-}
-
-/// How far a keyframe request has come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct KeyframeNeed {
-    /// When the publisher was last asked.
-    pub(crate) asked: Option<Timestamp>,
-    /// Somebody needs one that was not asked for yet.
-    pub(crate) wanted: bool,
+    /// When the publisher was last asked for a keyframe.
+    pub(crate) keyframe_asked: Option<Timestamp>,
 }
 
 /// One track on its way to one receiver.

@@ -26,8 +26,8 @@ fn the_sender_waits_for_the_slowest_and_is_woken_when_it_has_caught_up() {
     world.pull_one(3, WriteRoom::ALL);
     world.pull_one(3, WriteRoom::ALL);
     world.pull_one(3, WriteRoom::ALL);
-    assert!(world.wakes().contains(&Wake::Ingress(ingress)));
-    assert!(!world.wakes().contains(&Wake::Ingress(ingress)), "once until served");
+    let wakes = world.wakes().into_iter().filter(|wake| *wake == Wake::Ingress(ingress));
+    assert_eq!(wakes.count(), 1, "once until served, however much was read");
     world.push(ingress, 1);
     world.finish(ingress);
     for who in [2, 3] {
