@@ -65,7 +65,7 @@ impl Sessions {
         if by_id.len() >= self.sessions_max {
             return Err(EnterError::NodeFull);
         }
-        let room = Room::new(self.clock, self.limits.clone(), random_incarnation()?);
+        let room = Room::new(self.clock, self.limits, random_incarnation()?);
         let entered = room.enter(join)?;
         room.start();
         by_id.insert(id, room);

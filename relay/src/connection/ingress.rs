@@ -43,7 +43,7 @@ pub(super) async fn accept_streams(peer: Arc<Peer>) -> End {
 
 async fn take_stream(mut stream: RecvStream, peer: Arc<Peer>) -> Result<(), End> {
     let mut read = Bytes::new();
-    match read_head(&mut stream, &mut read, |bytes| StreamType::decode(bytes)).await? {
+    match read_head(&mut stream, &mut read, StreamType::decode).await? {
         Some(StreamType::Log) => read_log(stream, &read, &peer).await,
         Some(StreamType::Group) => match read_head(&mut stream, &mut read, GroupHeader::decode).await? {
             Some(header) => take_group(stream, header, read, &peer).await,
@@ -63,7 +63,10 @@ async fn take_group(
     header.encode(&mut header_bytes);
     let group = match peer.seat.open_group(header, header_bytes.into()) {
         Ok(group) => group,
-        Err(GroupRefused::Reset(code)) => return Ok(stop(&mut stream, code)),
+        Err(GroupRefused::Reset(code)) => {
+            stop(&mut stream, code);
+            return Ok(());
+        }
         Err(GroupRefused::Violation(violation)) => return Err(violation.into()),
     };
     match forward(&mut stream, first, &group, peer).await {

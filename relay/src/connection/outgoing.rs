@@ -71,8 +71,8 @@ impl Outgoing {
     }
 
     /// Gives up what is staged, and what quinn still holds of the stream.
-    pub(super) fn reset(self, code: ResetCode) {
-        if let Some(mut stream) = self.stream {
+    pub(super) fn reset(mut self, code: ResetCode) {
+        if let Some(mut stream) = self.stream.take() {
             // Already closed: nothing is left to reset.
             let _ = stream.reset(VarInt::from_u32(code as u32));
         }
@@ -127,5 +127,71 @@ impl Outgoing {
             }
             None => Ok(Flushed::All),
         }
+    }
+}
+
+impl Drop for Outgoing {
+    /// quinn would finish the stream, and a cut group would look whole.
+    fn drop(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            let _ = stream.reset(VarInt::from_u32(ResetCode::Cancelled as u32));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::{TlsConfig, server_crypto};
+    use crate::transport;
+    use quinn::crypto::rustls::QuicClientConfig;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    /// Both ends of a connection with the node's own transport. The client does nothing by itself.
+    async fn connected() -> (Connection, Connection) {
+        let certificates = isi_certs_dev::DevCertificates::generate().unwrap();
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let tls = TlsConfig::from_memory(certificates.chain_der(), certificates.private_key_der());
+        let (server, address) = transport::bind(loopback, server_crypto(&tls, &[loopback]).unwrap()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificates.ca_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![isi_wire::ALPN.to_vec()];
+        let mut client = quinn::Endpoint::client(loopback).unwrap();
+        let config = QuicClientConfig::try_from(tls).unwrap();
+        client.set_default_client_config(quinn::ClientConfig::new(Arc::new(config)));
+        let connecting = client.connect(address, "localhost").unwrap();
+        let accepted = async { server.accept().await.unwrap().await.unwrap() };
+        let (receiver, relay) = tokio::join!(connecting, accepted);
+        (relay, receiver.unwrap())
+    }
+
+    async fn stream_of(connection: &Connection, class: DeliveryClass, bytes: usize) -> Outgoing {
+        let mut outgoing = Outgoing::new(Some(class));
+        outgoing.attach(connection.open_uni().await.unwrap());
+        outgoing.stage(vec![0; bytes].into());
+        outgoing
+    }
+
+    #[tokio::test]
+    async fn a_window_full_of_media_does_not_hold_input_back() {
+        let (relay, _receiver) = connected().await;
+        let cx = &mut Context::from_waker(Waker::noop());
+        let window = usize::try_from(SEND_WINDOW_BYTES).unwrap();
+        let mut media = stream_of(&relay, DeliveryClass::Media, window + 1000).await;
+        let mut input = stream_of(&relay, DeliveryClass::Input, 100).await;
+        // From here on nothing waits, so nothing is acknowledged.
+        assert!(matches!(media.flush(&relay, cx), Ok(Flushed::Blocked)));
+        assert_eq!(media.staged_bytes(), 1000);
+        assert!(matches!(input.flush(&relay, cx), Ok(Flushed::All)));
+        assert!(matches!(media.flush(&relay, cx), Ok(Flushed::Blocked)));
+        assert_eq!(media.staged_bytes(), 1000, "media got what is kept for input");
     }
 }

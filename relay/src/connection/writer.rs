@@ -6,17 +6,22 @@ use super::lanes::{Lane, Lanes};
 use crate::room::Seat;
 use bytes::Bytes;
 use isi_relay_core::{Write, WriteRoom};
+use isi_wire::CloseCode;
 use quinn::{Connection, SendStream};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
 
 /// Writes per turn before other tasks get theirs.
 const WRITES_PER_TURN_MAX: usize = 64;
 /// Bytes of media and bulk taken from the core that quinn has not taken. Small: what is here can no longer be replaced by
 /// something newer, and a stalled stream keeps no more than this.
 const STAGED_MEDIA_BYTES_MAX: usize = 64 * 1024;
-/// The same for control, input and log. A receiver that does not read those gets nothing at all until it does.
+/// The same for control, input and log. A receiver that does not read those gets nothing at all until it does,
 const STAGED_URGENT_BYTES_MAX: usize = 64 * 1024;
+/// and is closed with `Flood` when it takes longer: it could not even be told that it is kicked.
+const URGENT_STALL: Duration = Duration::from_secs(10);
 
 /// Runs until the core closes the connection or the connection is lost. `first` goes out before anything the core says.
 pub(super) async fn write_to_receiver(
@@ -26,7 +31,8 @@ pub(super) async fn write_to_receiver(
     first: Bytes,
 ) -> End {
     let wake = seat.writer_wake();
-    let mut writer = Writer { lanes: Lanes::new(connection.clone(), control, first), connection, seat };
+    let lanes = Lanes::new(connection.clone(), control, first);
+    let mut writer = Writer { connection, seat, lanes, stalled: None };
     loop {
         let mut woken = pin!(wake.notified());
         let turn = std::future::poll_fn(|cx| match writer.take_turn(cx) {
@@ -34,6 +40,8 @@ pub(super) async fn write_to_receiver(
             Err(end) => Poll::Ready(Some(end)),
         });
         if let Some(end) = turn.await {
+            // Before the streams are dropped: quinn finishes what is dropped, and a cut group would look whole.
+            end.close(&writer.connection);
             return end;
         }
     }
@@ -43,6 +51,8 @@ struct Writer {
     connection: Connection,
     seat: Seat,
     lanes: Lanes,
+    /// Runs while the receiver does not take what is urgent.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Writer {
@@ -51,7 +61,9 @@ impl Writer {
         self.lanes.begin_turn(cx);
         self.flush(cx)?;
         for _ in 0..WRITES_PER_TURN_MAX {
-            let Some(write) = self.room().and_then(|room| self.seat.next_write(room)) else { return Ok(()) };
+            let Some(room) = self.room() else { return self.wait_for_urgent(cx) };
+            self.stalled = None;
+            let Some(write) = self.seat.next_write(room) else { return Ok(()) };
             self.write(write)?;
             self.flush(cx)?;
         }
@@ -87,5 +99,12 @@ impl Writer {
         let (urgent, others) = self.lanes.staged_bytes();
         (urgent < STAGED_URGENT_BYTES_MAX)
             .then(|| WriteRoom { media_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others), datagram: true })
+    }
+
+    fn wait_for_urgent(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        match self.stalled.get_or_insert_with(|| Box::pin(sleep(URGENT_STALL))).as_mut().poll(cx) {
+            Poll::Ready(()) => Err(End::violation(CloseCode::Flood)),
+            Poll::Pending => Ok(()),
+        }
     }
 }

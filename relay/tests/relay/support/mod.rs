@@ -1,0 +1,170 @@
+//! A relay in this process, and a client that is nothing but quinn and the wire crate.
+
+mod client;
+mod streams;
+
+pub(crate) use client::{Client, Connected, send};
+pub(crate) use streams::group_stream;
+
+use isi_account::{AccountKey, Role, TokenClaims};
+use isi_certs_dev::DevCertificates;
+use isi_relay::admission::{AdmissionConfig, KeySource};
+use isi_relay::tls::{TlsConfig, server_crypto};
+use isi_relay::{Config, Monitor, Node, NodeStats};
+use isi_wire::{ALPN, CloseCode, SessionId};
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, TransportConfig, VarInt};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::default_provider;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A test that hangs has failed; nothing is measured by it.
+const HANG: Duration = Duration::from_secs(30);
+
+/// Ends a test that waits for what does not come.
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(HANG, future).await.expect("nothing happened for 30 s")
+}
+
+/// A relay on a free port of loopback, with keys and certificates of its own.
+pub(crate) struct Relay {
+    pub(crate) address: SocketAddr,
+    pub(crate) account: AccountKey,
+    certificates: DevCertificates,
+    monitor: Monitor,
+    shutdown: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+}
+
+impl Relay {
+    pub(crate) fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let certificates = DevCertificates::generate().unwrap();
+        let account = AccountKey::generate().unwrap();
+        let tls = TlsConfig::from_memory(certificates.chain_der(), certificates.private_key_der());
+        let admission = AdmissionConfig::for_loopback(KeySource::Inline(account.jwks().to_json().to_owned()));
+        let mut config = Config::for_loopback(tls, admission);
+        change(&mut config);
+        let node = Node::bind(config).unwrap();
+        let (address, monitor) = (node.local_addr(), node.monitor());
+        let (shutdown, told) = oneshot::channel();
+        let running = tokio::spawn(node.run(async move { drop(told.await) }));
+        Self { address, account, certificates, monitor, shutdown: Some(shutdown), running }
+    }
+
+    /// What clients dial, and tokens name.
+    pub(crate) fn origin(&self) -> String {
+        format!("localhost:{}", self.address.port())
+    }
+
+    pub(crate) fn stats(&self) -> NodeStats {
+        self.monitor.stats()
+    }
+
+    /// Stops the relay and waits until it has stopped.
+    pub(crate) async fn stop(mut self) {
+        drop(self.shutdown.take());
+        self.running.await.unwrap();
+    }
+
+    /// Claims for this relay with the usual rights of the role.
+    pub(crate) fn claims(
+        &self,
+        role: Role,
+        session: SessionId,
+        subject: &str,
+        public_key: &[u8; 32],
+    ) -> TokenClaims {
+        TokenClaims::new(role, &self.origin(), session, subject, public_key)
+    }
+
+    pub(crate) fn sign(&self, claims: &TokenClaims) -> String {
+        self.account.sign_token(claims, unix_seconds()).unwrap()
+    }
+
+    /// A QUIC connection that has not said anything.
+    pub(crate) async fn dial(&self) -> Connection {
+        self.dial_with(default_provider()).await.unwrap()
+    }
+
+    pub(crate) async fn dial_with(&self, provider: CryptoProvider) -> Result<Connection, ConnectionError> {
+        self.dial_through(ClientConfig::new(Arc::new(
+            QuicClientConfig::try_from(self.client_tls(provider)).unwrap(),
+        )))
+        .await
+    }
+
+    /// A peer that takes so many unread bytes and no more.
+    pub(crate) async fn dial_narrow(&self, window_bytes: u32) -> Connection {
+        let mut transport = TransportConfig::default();
+        transport.receive_window(VarInt::from_u32(window_bytes));
+        let tls = QuicClientConfig::try_from(self.client_tls(default_provider())).unwrap();
+        let mut config = ClientConfig::new(Arc::new(tls));
+        config.transport_config(Arc::new(transport));
+        self.dial_through(config).await.unwrap()
+    }
+
+    async fn dial_through(&self, config: ClientConfig) -> Result<Connection, ConnectionError> {
+        let mut endpoint = Endpoint::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        endpoint.set_default_client_config(config);
+        endpoint.connect(self.address, "localhost").unwrap().await
+    }
+
+    /// The node's side of TLS, as it was told.
+    pub(crate) fn server_tls(&self) -> rustls::ServerConfig {
+        let tls = TlsConfig::from_memory(self.certificates.chain_der(), self.certificates.private_key_der());
+        let mut server = server_crypto(&tls, &[self.address]).unwrap();
+        server.alpn_protocols = vec![ALPN.to_vec()];
+        server
+    }
+
+    pub(crate) fn client_tls(&self, provider: CryptoProvider) -> rustls::ClientConfig {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.certificates.ca_der()).unwrap();
+        let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![ALPN.to_vec()];
+        tls
+    }
+
+    /// Somebody in a session, in one step.
+    pub(crate) async fn join(&self, role: Role, session: SessionId) -> Client {
+        Connected::dial(self).await.join(self, role, session).await
+    }
+}
+
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// The code with which the relay closed the connection.
+pub(crate) async fn close_code(connection: &Connection) -> CloseCode {
+    match within(connection.closed()).await {
+        ConnectionError::ApplicationClosed(close) => {
+            CloseCode::from_code(close.error_code.into_inner()).expect("a code of the wire")
+        }
+        other => panic!("not closed by the relay: {other}"),
+    }
+}
+
+/// A session nobody else has.
+pub(crate) fn new_session() -> SessionId {
+    let mut id = [0; 16];
+    aws_lc_rs::rand::fill(&mut id).unwrap();
+    SessionId(id)
+}
+
+/// Bytes that differ from place to place, so that nothing can be swapped unnoticed.
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
+    (0..length as u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
