@@ -76,6 +76,7 @@ pub mod budgets;
 mod buffer;
 mod deadlines;
 mod directory;
+mod endings;
 mod forward;
 mod grants;
 mod group;
@@ -94,6 +95,7 @@ mod time;
 mod timers;
 mod track;
 mod types;
+mod write;
 
 pub use budgets::{ClassBudget, SessionLimits};
 pub use grants::{Controls, Grants, KindSet};
@@ -101,8 +103,9 @@ pub use session::Session;
 pub use time::Timestamp;
 pub use types::{
     ChunkOutcome, EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, SessionStats, SubjectId,
-    Violation, Wake, Write, WriteRoom,
+    Violation, Wake,
 };
+pub use write::{Write, WriteRoom};
 
 #[cfg(test)]
 mod tests;

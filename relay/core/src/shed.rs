@@ -3,13 +3,12 @@
 
 use crate::arena::Key;
 use crate::directory::NO_SUCH_ALIAS;
-use crate::group::{Egress, Group, GroupState};
+use crate::group::{Egress, Group};
 use crate::participant::Participant;
-use crate::participant::StreamEnd;
 use crate::timers::Timer;
 use crate::track::{Lane, Named};
-use crate::{EgressId, IngressId, Session, Timestamp, Violation, Write};
-use isi_wire::{DeliveryClass, ParticipantId, RelayMessage, ResetCode, TrackAlias, TrackEndReason};
+use crate::{Session, Timestamp, Violation};
+use isi_wire::{DeliveryClass, RelayMessage, ResetCode, TrackAlias, TrackEndReason};
 
 impl Session {
     /// Lanes that have more waiting than their class may, after a chunk for `key`.
@@ -165,107 +164,6 @@ impl Session {
             }
             Named::Gone => Ok(()),
             Named::Never => Err(NO_SUCH_ALIAS),
-        }
-    }
-
-    /// A receiver has stopped a stream, or it broke: no further [`Write`] names it. The shell resets it.
-    /// The next group of the track flows again.
-    pub fn stream_stopped(&mut self, _now: Timestamp, to: ParticipantId, egress: EgressId) {
-        if let Some(Egress { lane, .. }) = self.egresses.get(egress.0)
-            && self.peers.key(to) == Some(self.peers.lanes[*lane].receiver)
-        {
-            self.drop_egress(egress.0, None, ResetCode::Unsubscribed);
-        }
-    }
-
-    /// One receiver does not get the rest of a group; counted and told where that is a loss.
-    pub(crate) fn give_up(&mut self, key: Key<Egress>, code: Option<ResetCode>) {
-        let lane_key = self.egresses[key].lane;
-        let is_loss = matches!(code, Some(ResetCode::Stale | ResetCode::OverBudget));
-        match self.peers.lanes[lane_key].class {
-            DeliveryClass::Media if is_loss => {
-                self.stats.groups_reset += 1;
-                self.peers.count_dropped(lane_key, 1);
-            }
-            DeliveryClass::Bulk if is_loss => self.stats.groups_reset += 1,
-            DeliveryClass::Input
-            | DeliveryClass::Live
-            | DeliveryClass::Log
-            | DeliveryClass::Media
-            | DeliveryClass::Bulk => {}
-        }
-        self.drop_egress(key, code, code.unwrap_or(ResetCode::Unsubscribed));
-    }
-
-    /// Ends an egress, with a reset if its receiver has seen it and is to be told. If it was the last one, the
-    /// group goes if it is finished, and its sender is stopped with `stop` if nobody can come any more.
-    pub(crate) fn drop_egress(&mut self, key: Key<Egress>, reset: Option<ResetCode>, stop: ResetCode) {
-        let Some(egress) = self.egresses.remove(key) else { return };
-        let lane = &mut self.peers.lanes[egress.lane];
-        lane.egresses.retain(|other| *other != key);
-        if let Some(code) = reset
-            && egress.opened
-        {
-            let receiver = lane.receiver;
-            self.peers.end_stream(receiver, StreamEnd::Reset(EgressId(key), code));
-        }
-        let group = &mut self.groups[egress.group];
-        group.egresses.retain(|other| *other != key);
-        group.buffer.release_from(egress.cursor, &mut self.gauge);
-        match group.state {
-            GroupState::Finished if group.egresses.is_empty() => self.retire(egress.group),
-            GroupState::Open if group.egresses.is_empty() && group.class != DeliveryClass::Media => {
-                self.end_group(egress.group, stop);
-            }
-            GroupState::Open | GroupState::Finished | GroupState::Stopped(_) => {}
-        }
-        self.wake_waiting(egress.group);
-    }
-
-    /// Ends a group for all its receivers; its sender is stopped if it is not through.
-    pub(crate) fn end_group(&mut self, key: Key<Group>, code: ResetCode) {
-        let group = &mut self.groups[key];
-        let is_open = std::mem::replace(&mut group.state, GroupState::Stopped(code)) == GroupState::Open;
-        group.waiting = false;
-        let publisher = group.publisher;
-        while let Some(egress) = self.groups[key].egresses.last().copied() {
-            self.give_up(egress, Some(code));
-        }
-        self.detach(key);
-        if is_open {
-            self.peers.end_stream(publisher, StreamEnd::StopIngress(IngressId(key), code));
-        } else {
-            self.groups.remove(key);
-        }
-    }
-
-    /// Forgets a group that everybody has.
-    pub(crate) fn retire(&mut self, key: Key<Group>) {
-        self.detach(key);
-        self.groups.remove(key);
-    }
-
-    fn detach(&mut self, key: Key<Group>) {
-        self.timers.disarm(Timer::Group(key));
-        self.timers.disarm(Timer::Pace(key));
-        let alias = self.groups[key].alias;
-        if let Some(track) = self.tracks.get_mut(alias) {
-            track.groups.retain(|other| *other != key);
-        }
-        self.end_if_drained(alias);
-    }
-
-    /// The next end of a stream. A group whose shell has heard of its end already is skipped.
-    pub(crate) fn next_stream_end(&mut self, to: Key<Participant>) -> Option<Write> {
-        loop {
-            match self.peers.all[to].outbox.ends.pop_front()? {
-                StreamEnd::Reset(egress, code) => return Some(Write::Reset { egress, code }),
-                StreamEnd::StopIngress(ingress, code) => {
-                    if self.groups.remove(ingress.0).is_some() {
-                        return Some(Write::StopIngress { ingress, code });
-                    }
-                }
-            }
         }
     }
 

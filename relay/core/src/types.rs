@@ -4,7 +4,7 @@ use crate::Grants;
 use crate::arena::Key;
 use crate::group::{Egress, Group};
 use bytes::Bytes;
-use isi_wire::{CloseCode, DeliveryClass, Incarnation, ParticipantId, RelayMessage, ResetCode};
+use isi_wire::{CloseCode, Incarnation, ParticipantId, ResetCode};
 use std::fmt;
 
 /// Who somebody is across connections: a hash of issuer and subject, made by the shell.
@@ -94,7 +94,7 @@ pub enum GroupRefused {
 
 /// What became of a chunk.
 #[must_use]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ChunkOutcome {
     /// On its way. Read on.
     Accepted,
@@ -104,69 +104,14 @@ pub enum ChunkOutcome {
     Stop(ResetCode),
 }
 
-/// How much the connection takes now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WriteRoom {
-    /// Bytes of media and bulk it may still buffer; 0 holds those classes back, everything else flows.
-    pub media_bytes: usize,
-    /// Whether a datagram fits.
-    pub datagram: bool,
-}
-
-impl WriteRoom {
-    /// No bound.
-    pub const ALL: Self = Self { media_bytes: usize::MAX, datagram: true };
-}
-
-/// What to do next for one participant. Carry it out before asking for the next.
-#[must_use]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// Write it to the control stream.
-    Control(RelayMessage),
-    /// Write this frame, already encoded, to the log stream.
-    Log(Bytes),
-    /// Open a unidirectional stream and write the header.
-    Open {
-        /// The new stream's name.
-        egress: EgressId,
-        /// For its priority.
-        class: DeliveryClass,
-        /// Stream type and group header, as the publisher sent them.
-        header: Bytes,
-    },
-    /// Write to an open stream. Media and bulk: at most [`WriteRoom::media_bytes`] long.
-    Chunk {
-        /// Which stream.
-        egress: EgressId,
-        /// For accounting.
-        class: DeliveryClass,
-        /// The next bytes, shared with all receivers.
-        bytes: Bytes,
-    },
-    /// Finish a stream. Last word about it.
-    Finish {
-        /// Which stream.
-        egress: EgressId,
-    },
-    /// Reset a stream, whatever of it is still buffered. Last word about it.
-    Reset {
-        /// Which stream.
-        egress: EgressId,
-        /// With what.
-        code: ResetCode,
-    },
-    /// Send it.
-    Datagram(Bytes),
-    /// Stop reading one of this participant's own groups (STOP_SENDING). Last word about it.
-    StopIngress {
-        /// Which.
-        ingress: IngressId,
-        /// With what.
-        code: ResetCode,
-    },
-    /// Close the connection and call [`leave`](crate::Session::leave). Last word to this participant.
-    Close(CloseCode),
+impl fmt::Debug for ChunkOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => f.write_str("Accepted"),
+            Self::Full(chunk) => write!(f, "Full({} bytes)", chunk.len()),
+            Self::Stop(code) => write!(f, "Stop({code:?})"),
+        }
+    }
 }
 
 /// Something to look after. Each at most once until it was served.

@@ -87,6 +87,8 @@ fn closing_ends_it_for_everybody() {
     let alias = world.screen();
     let ingress = world.open_media(alias, 1);
     world.push(ingress, 10);
+    let (request, kind, audience) = (world.request(), EntryKind::Message, Audience::Everyone);
+    world.upload(1, LogUpload::Append { request, kind, audience, payload: bytes::Bytes::new() });
     let request = world.request();
     world.control(1, ClientMessage::CloseSession { request });
     for who in [1, 2, 3] {
