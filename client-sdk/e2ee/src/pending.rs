@@ -86,7 +86,13 @@ impl PendingMember {
             root_fingerprint: self.invitation.root_fingerprint(),
             media_key: &self.media_key,
         };
-        Group::join(&mut self.provider, &expectation, welcome, now, at)
+        let joined = Group::join(&mut self.provider, &expectation, welcome, now, at);
+        let untouched = [WelcomeRefused::Malformed, WelcomeRefused::NotForUs];
+        if joined.as_ref().is_err_and(|refused| !untouched.contains(refused)) {
+            // The key package is used up; nothing of a group one did not trust stays.
+            self.provider = Provider::default();
+        }
+        joined
     }
 
     /// Throws the keys away and makes new ones, with another join request.

@@ -1,9 +1,11 @@
 use super::handshake::EpochChange;
 use super::{BASE_LABEL, Evicted, Group};
+use crate::roster::Entry;
 use crate::rules::{Changes, leaf_index};
 use crate::suite::SUITE_ID;
-use crate::{EpochInput, EpochSwitch, LeafIndex, Member, MonotonicMs};
+use crate::{EpochInput, EpochSwitch, Member, MonotonicMs};
 use ed25519_dalek::SigningKey;
+use std::collections::HashMap;
 
 impl Group {
     /// Follows a commit that MLS has just merged: roster, organizers, own media key, object keys.
@@ -61,19 +63,21 @@ impl Group {
         if let Some(entry) = &changes.path {
             self.roster.insert(changes.committer, entry.clone());
         }
-        let mut added: Vec<Member> = Vec::new();
-        for entry in &changes.added {
-            if let Some(leaf) = self.leaf_of(&entry.key) {
+        let newcomers: HashMap<&[u8], &Entry> =
+            changes.added.iter().map(|entry| (entry.key.as_slice(), entry)).collect();
+        let mut added = Vec::with_capacity(newcomers.len());
+        if newcomers.is_empty() {
+            return added;
+        }
+        // MLS says only in its tree which leaf a newcomer got.
+        for member in self.mls.members() {
+            let entry = newcomers.get(member.signature_key.as_slice());
+            if let (Some(entry), Some(leaf)) = (entry, leaf_index(member.index)) {
                 added.push(entry.member(leaf, &self.context.organizers));
-                self.roster.insert(leaf, entry.clone());
+                self.roster.insert(leaf, (*entry).clone());
             }
         }
         added
-    }
-
-    fn leaf_of(&self, key: &[u8; 32]) -> Option<LeafIndex> {
-        let member = self.mls.members().find(|member| member.signature_key == key)?;
-        leaf_index(member.index)
     }
 }
 

@@ -85,7 +85,7 @@ pub struct Evicted;
 impl Group {
     /// Creates the group of a session, with oneself as root organizer and only member.
     ///
-    /// `now` judges the expiry of one's own statement; `since` is the monotonic clock for the keyring.
+    /// `now` judges the expiry of one's own statement.
     ///
     /// # Errors
     /// When one's own statement is not valid for the session or does not allow the role.

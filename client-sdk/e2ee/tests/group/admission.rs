@@ -1,6 +1,6 @@
 //! Invitations, join requests, Welcomes.
 
-use crate::rogue::{Leaf, STATEMENT, capabilities, join_request, with_rogue};
+use crate::rogue::{Leaf, Rogue, STATEMENT, capabilities, join_request, with_rogue};
 use crate::world::{AT, Issuer, NOW, SESSION, admit, assert_in_step, issuer, organizer, pending};
 use isi_e2ee::{
     BadInvitation, Group, INVITATIONS_MAX, Invitation, InviteError, IssuerKeys, JoinRequestRefused,
@@ -8,9 +8,10 @@ use isi_e2ee::{
     UnixSeconds, WelcomeRefused,
 };
 use isi_wire::SessionId;
-use openmls::prelude::{BasicCredential, CredentialType};
+use openmls::prelude::{BasicCredential, CredentialType, Extension, UnknownExtension};
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 fn check(group: &Group, leaf: &Leaf, invitation: &Invitation) -> Result<(), JoinRequestRefused> {
     let key_package = leaf.key_package(&OpenMlsRustCrypto::default());
@@ -281,22 +282,50 @@ fn a_joiners_own_statement_must_last() {
 }
 
 #[test]
-fn a_welcome_for_another_session_is_refused() {
-    // A second session with the same organizer key; the same link secret by coincidence of a broken organizer.
-    let other = SessionId([8; 16]);
+fn a_request_is_for_one_session() {
+    let mut root = organizer();
+    let mut bytes = decode(&root.invite().unwrap().to_fragment());
+    bytes[1..17].copy_from_slice(&[8; 16]);
+    let elsewhere = Invitation::from_fragment(&encode(&bytes)).unwrap();
     let key = MemberKey::generate();
-    let mut draft = issuer().draft("root", "organizer", &key.thumbprint());
+    let mut draft = issuer().draft("cid", "viewer", &key.thumbprint());
     draft.claims["isi"]["s"] = json!("CAgICAgICAgICAgICAgICA");
     let identity = MemberIdentity::new(key, issuer().sign(&draft)).unwrap();
-    let mut elsewhere = Group::create(identity, issuer().keys(), other, NOW).unwrap();
-    assert_eq!(elsewhere.session(), other);
-    let invitation = elsewhere.invite().unwrap();
-    let mut bytes = decode(&invitation.to_fragment());
-    bytes[1..17].copy_from_slice(&SESSION.0);
-    let here = Invitation::from_fragment(&encode(&bytes)).unwrap();
-    let cid = pending("cid", "viewer", &here);
-    let refused = elsewhere.check_join_request(&cid.join_request(), NOW).unwrap_err();
+    let cid = PendingMember::new(identity, SessionId([8; 16]), issuer().keys(), &elsewhere).unwrap();
+    let refused = root.check_join_request(&cid.join_request(), NOW).unwrap_err();
     assert_eq!(refused, JoinRequestRefused::WrongSecret, "the session is under the HMAC");
+}
+
+#[test]
+fn a_joiner_insists_on_a_group_of_its_session() {
+    let here = [SESSION.0, [1; 16]].concat();
+    let cases = [
+        (here.clone(), None, Ok(())),
+        ([[8; 16], [1; 16]].concat(), None, Err(WelcomeRefused::WrongSession)),
+        (vec![], None, Err(WelcomeRefused::WrongSession)),
+        (here, Some(0xF153), Err(WelcomeRefused::ForeignContents)),
+    ];
+    for (group_id, extension, expected) in cases {
+        let more = extension.map(|id| Extension::Unknown(id, UnknownExtension(vec![1])));
+        let mut founder = Rogue::founder(Leaf::good(9, "founder", "organizer"), &group_id, more);
+        let fingerprint: [u8; 32] = Sha256::digest(founder.key.public()).into();
+        let link = encode(&[&[1][..], &SESSION.0, &fingerprint, &[2; 16], &[3; 32]].concat());
+        let mut cid = pending("cid", "viewer", &Invitation::from_fragment(&link).unwrap());
+        let welcome = founder.welcome(&[key_package_of(&cid, &founder)]);
+        assert_eq!(cid.join(&welcome, NOW, AT).map(drop), expected);
+    }
+}
+
+#[test]
+fn a_joiner_insists_on_an_organizer_whose_statement_allows_it() {
+    let group_id = [SESSION.0, [1; 16]].concat();
+    let mut founder = Rogue::founder(Leaf::good(9, "founder", "participant"), &group_id, None);
+    let fingerprint: [u8; 32] = Sha256::digest(founder.key.public()).into();
+    let link = encode(&[&[1][..], &SESSION.0, &fingerprint, &[2; 16], &[3; 32]].concat());
+    let mut cid = pending("cid", "viewer", &Invitation::from_fragment(&link).unwrap());
+    let welcome = founder.welcome(&[key_package_of(&cid, &founder)]);
+    let refused = cid.join(&welcome, NOW, AT).unwrap_err();
+    assert_eq!(refused, WelcomeRefused::Member(RuleViolation::OrganizerRole));
 }
 
 #[test]
@@ -304,38 +333,23 @@ fn a_welcome_that_no_organizer_sent_is_refused() {
     let (mut root, _, mut rogue) = with_rogue(false);
     let invitation = root.invite().unwrap();
     let mut cid = pending("cid", "viewer", &invitation);
-    let request = cid.join_request();
-    let key_package = {
-        use openmls::prelude::{DeserializeBytes as _, KeyPackageIn, OpenMlsProvider as _, ProtocolVersion};
-        let mut rest = &request[49..];
-        isi_wire::get_varint(&mut rest).unwrap();
-        let package = KeyPackageIn::tls_deserialize_exact_bytes(rest).unwrap();
-        package.validate(rogue.provider.crypto(), ProtocolVersion::Mls10).unwrap()
-    };
-    let (_, welcome, _) = rogue.mls.add_members(&rogue.provider, &rogue.key, &[key_package]).unwrap();
-    let refused = cid.join(&welcome.to_bytes().unwrap(), NOW, AT).unwrap_err();
-    assert_eq!(refused, WelcomeRefused::NotFromOrganizer);
+    let key_package = key_package_of(&cid, &rogue);
+    let welcome = rogue.welcome(&[key_package]);
+    assert_eq!(cid.join(&welcome, NOW, AT).unwrap_err(), WelcomeRefused::NotFromOrganizer);
+    assert_eq!(cid.join(&welcome, NOW, AT).unwrap_err(), WelcomeRefused::NotForUs, "the keys are gone");
 }
 
 #[test]
 fn a_group_with_a_member_that_breaks_the_rules_is_refused() {
     let (mut root, _, mut rogue) = with_rogue(true);
     let mut cid = pending("cid", "viewer", &root.invite().unwrap());
-    let request = cid.join_request();
-    let key_package = {
-        use openmls::prelude::{DeserializeBytes as _, KeyPackageIn, OpenMlsProvider as _, ProtocolVersion};
-        let mut rest = &request[49..];
-        isi_wire::get_varint(&mut rest).unwrap();
-        let package = KeyPackageIn::tls_deserialize_exact_bytes(rest).unwrap();
-        package.validate(rogue.provider.crypto(), ProtocolVersion::Mls10).unwrap()
-    };
+    let key_package = key_package_of(&cid, &rogue);
     let forged = Issuer::new(2, "2026-a");
     let key = Leaf::good(10, "", "viewer").key;
     let statement = forged.sign(&forged.draft("dan", "viewer", &isi_e2ee::thumbprint(&key.public())));
     let stowaway = Leaf::with_statement(key, statement).key_package(&rogue.provider);
-    let (_, welcome, _) =
-        rogue.mls.add_members(&rogue.provider, &rogue.key, &[stowaway, key_package]).unwrap();
-    let refused = cid.join(&welcome.to_bytes().unwrap(), NOW, AT).unwrap_err();
+    let welcome = rogue.welcome(&[stowaway, key_package]);
+    let refused = cid.join(&welcome, NOW, AT).unwrap_err();
     assert_eq!(refused, WelcomeRefused::Member(RuleViolation::Statement(StatementError::BadSignature)));
 }
 
@@ -375,4 +389,14 @@ fn decode(fragment: &str) -> Vec<u8> {
 fn encode(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What an organizer reads from a join request.
+fn key_package_of(pending: &PendingMember, reader: &Rogue) -> openmls::prelude::KeyPackage {
+    use openmls::prelude::{DeserializeBytes as _, KeyPackageIn, OpenMlsProvider as _, ProtocolVersion};
+    let request = pending.join_request();
+    let mut rest = &request[49..];
+    isi_wire::get_varint(&mut rest).unwrap();
+    let package = KeyPackageIn::tls_deserialize_exact_bytes(rest).unwrap();
+    package.validate(reader.provider.crypto(), ProtocolVersion::Mls10).unwrap()
 }

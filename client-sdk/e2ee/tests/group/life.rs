@@ -189,3 +189,10 @@ fn a_statement_about_another_key_makes_no_identity() {
     let refused = MemberIdentity::new(MemberKey::generate(), "a.b.c".to_owned()).unwrap_err();
     assert_eq!(refused, IdentityError::Statement(StatementError::Malformed));
 }
+
+#[test]
+fn groups_may_move_between_threads() {
+    const fn assert_send<T: Send>() {}
+    assert_send::<Group>();
+    assert_send::<isi_e2ee::PendingMember>();
+}

@@ -80,6 +80,13 @@ impl Leaf {
         }
     }
 
+    pub(crate) fn credential_with_key(&self) -> CredentialWithKey {
+        CredentialWithKey {
+            credential: self.credential.clone(),
+            signature_key: self.key.public().to_vec().into(),
+        }
+    }
+
     pub(crate) fn key_package(&self, provider: &OpenMlsRustCrypto) -> KeyPackage {
         let mut builder = KeyPackage::builder()
             .key_package_lifetime(self.lifetime)
@@ -88,11 +95,7 @@ impl Leaf {
         if self.last_resort {
             builder = builder.mark_as_last_resort();
         }
-        let credential = CredentialWithKey {
-            credential: self.credential.clone(),
-            signature_key: self.key.public().to_vec().into(),
-        };
-        builder.build(SUITE, provider, &self.key, credential).unwrap().into_key_package()
+        builder.build(SUITE, provider, &self.key, self.credential_with_key()).unwrap().into_key_package()
     }
 }
 
@@ -165,6 +168,41 @@ impl Rogue {
             .into_group(&provider)
             .unwrap();
         Self { provider, key: leaf.key, mls }
+    }
+
+    /// Founds a group of its own under any group id, with `more` among the GroupContext extensions.
+    pub(crate) fn founder(leaf: Leaf, group_id: &[u8], more: Option<Extension>) -> Self {
+        let provider = OpenMlsRustCrypto::default();
+        let issuer = issuer();
+        let mut parameters = vec![1, 0, 3, 1, u8::try_from(issuer.kid.len()).unwrap()];
+        parameters.extend_from_slice(issuer.kid.as_bytes());
+        parameters.extend_from_slice(issuer.key.verifying_key().as_bytes());
+        let types = [ORGANIZERS, PARAMETERS, MEDIA_KEY].map(ExtensionType::Unknown);
+        let context = [
+            Extension::RequiredCapabilities(RequiredCapabilitiesExtension::new(&types, &[], &[STATEMENT])),
+            Extension::Unknown(ORGANIZERS, UnknownExtension(leaf.key.public().to_vec())),
+            Extension::Unknown(PARAMETERS, UnknownExtension(parameters)),
+        ];
+        let context = context.into_iter().chain(more).collect();
+        let mls = MlsGroup::builder()
+            .with_group_id(GroupId::from_slice(group_id))
+            .with_wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
+            .use_ratchet_tree_extension(true)
+            .ciphersuite(SUITE)
+            .lifetime(leaf.lifetime)
+            .with_capabilities(leaf.capabilities.clone())
+            .with_group_context_extensions(Extensions::from_vec(context).unwrap())
+            .with_leaf_node_extensions(Extensions::from_vec(leaf.extensions.clone()).unwrap())
+            .unwrap()
+            .build(&provider, &leaf.key, leaf.credential_with_key())
+            .unwrap();
+        Self { provider, key: leaf.key, mls }
+    }
+
+    /// Adds whoever waits to its group and sends the Welcome.
+    pub(crate) fn welcome(&mut self, key_packages: &[KeyPackage]) -> Vec<u8> {
+        let (_, welcome, _) = self.mls.add_members(&self.provider, &self.key, key_packages).unwrap();
+        welcome.to_bytes().unwrap()
     }
 
     pub(crate) fn leaf(&self) -> LeafIndex {

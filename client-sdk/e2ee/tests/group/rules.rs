@@ -182,12 +182,12 @@ fn an_added_leaf_is_exactly_a_sessions() {
         Leaf { extensions: vec![], ..good() },
         Leaf { extensions: vec![media_extension(&[1; 31])], ..good() },
         Leaf { extensions: vec![media_extension(&[0; 32])], ..good() },
+        // Of a type that every leaf says it knows, so MLS lets it through.
         Leaf {
             extensions: vec![
                 good().extensions[0].clone(),
-                Extension::Unknown(0xF1F1, UnknownExtension(vec![1])),
+                Extension::Unknown(ORGANIZERS, UnknownExtension(vec![1])),
             ],
-            capabilities: capabilities(&[STATEMENT], &[0xF1F1]),
             ..good()
         },
         Leaf { capabilities: capabilities(&[STATEMENT, CredentialType::Basic], &[]), ..good() },
