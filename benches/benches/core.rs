@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use isi_relay_core::{
-    ChunkOutcome, Controls, Grants, JoinParams, KindSet, Session, SessionLimits, SubjectId, Timestamp, Wake, WriteRoom,
+    ChunkOutcome, Controls, Grants, JoinParams, KindSet, Session, SessionLimits, SubjectId, Timestamp, Wake,
+    WriteRoom,
 };
 use isi_wire::{
     Audience, ClientMessage, DeliveryClass, GroupHeader, Incarnation, ParticipantId, RelayMessage, RequestId,
@@ -36,13 +37,16 @@ impl Bench {
         for participant in 0..=receivers {
             bench.join(ParticipantId(participant));
         }
-        bench.control(PUBLISHER, ClientMessage::Publish {
-            request: RequestId(1),
-            track: TrackId(1),
-            kind: TrackKind::Screen,
-            class: DeliveryClass::Media,
-            audience: Audience::Everyone,
-        });
+        bench.control(
+            PUBLISHER,
+            ClientMessage::Publish {
+                request: RequestId(1),
+                track: TrackId(1),
+                kind: TrackKind::Screen,
+                class: DeliveryClass::Media,
+                audience: Audience::Everyone,
+            },
+        );
         bench.alias = bench.published();
         for receiver in 1..=receivers {
             let subscribe = ClientMessage::Subscribe { request: RequestId(1), alias: bench.alias };
@@ -85,7 +89,7 @@ impl Bench {
         for wake in self.wakes.drain(..) {
             let Wake::Writer(to) = wake else { continue };
             while let Some(write) = self.session.next_write(self.now, to, WriteRoom::ALL) {
-                std::hint::black_box(write);
+                let _write = std::hint::black_box(write);
                 writes += 1;
             }
         }
@@ -94,10 +98,12 @@ impl Bench {
 
     fn forward(&mut self, frame: &Bytes) -> usize {
         self.now = self.now.plus_ms(33);
-        let header = GroupHeader { alias: self.alias, group: self.next_group, class: DeliveryClass::Media, offset: 0 };
+        let header =
+            GroupHeader { alias: self.alias, group: self.next_group, class: DeliveryClass::Media, offset: 0 };
         self.next_group += 1;
         let header_bytes = Bytes::from_static(b"header");
-        let ingress = self.session.open_group(self.now, PUBLISHER, header, header_bytes).expect("the group is next");
+        let ingress =
+            self.session.open_group(self.now, PUBLISHER, header, header_bytes).expect("the group is next");
         let mut writes = 0;
         for at in (0..frame.len()).step_by(CHUNK_BYTES) {
             let chunk = frame.slice(at..frame.len().min(at + CHUNK_BYTES));
