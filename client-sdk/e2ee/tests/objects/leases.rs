@@ -1,6 +1,7 @@
 //! Leases: who may sign, what counts, what the driven side admits, and that all keys go up at the end.
 
 use crate::world::*;
+use ed25519_dalek::Signer;
 use isi_e2ee::{
     ENDED_LEASES_MAX, EpochSwitch, HELD_MAX, InputCategory, InputRefused, LEASE_DURATION_MS_MAX, LeaseEnd,
     LeaseEndReason, LeaseError, LeaseScope, LeaseSignError, LeaseState, LeaseTerms, Rectangle, Release,
@@ -291,4 +292,42 @@ fn forgotten_ids_are_refused_by_their_generation() {
     }
     assert_eq!(state.start(lease(0), at(0)), Err(StartRefused::OldGeneration { newest: last, asked: 0 }));
     assert_eq!(state.start(lease(last), at(0)), Err(StartRefused::AlreadyEnded));
+}
+
+/// Signs a body as the driven member's faulty client might.
+fn sign_body(body: &[u8]) -> Vec<u8> {
+    let message = [b"ISI 1.0 Lease", &b"\x10sixteen byte gid"[..], body].concat();
+    [body, &media_key(FIRST_EPOCH, ALICE).sign(&message).to_bytes()].concat()
+}
+
+#[test]
+fn a_right_signature_makes_no_lease_of_nonsense() {
+    let (alice, bob) = (keyring(ALICE), keyring(BOB));
+    let lease = alice.sign_lease(&terms(1, ALL)).unwrap();
+    let body = &lease[..lease.len() - 64];
+    assert_eq!(sign_body(body), lease, "the signature covers label, group id and body");
+
+    let verify = |body: &[u8]| bob.verify_lease(&sign_body(body), ALICE, at(0));
+    // epoch 9, id 17, generation 9, two leaves 3 each: then the scope's length and flags, no rectangle, duration.
+    let (flags, duration) = (9 + 17 + 9 + 3 + 3 + 1, 9 + 17 + 9 + 3 + 3 + 2 + 1 + 1);
+    for flag in 3..8 {
+        let mut unknown = body.to_vec();
+        unknown[flags] |= 1 << flag;
+        assert_eq!(verify(&unknown), Err(LeaseError::Malformed), "flag {flag}");
+    }
+    let mut endless = body.to_vec();
+    endless[duration..duration + 8].copy_from_slice(&u64::MAX.to_be_bytes());
+    assert_eq!(verify(&endless), Err(LeaseError::Terms(TermsError::Duration(u64::MAX))));
+    assert_eq!(verify(&[body, &[0]].concat()), Err(LeaseError::Malformed));
+}
+
+/// Leaves and epochs are the same numbers in every group, and media keys may be by a client's mistake.
+#[test]
+fn a_lease_of_another_group_does_not_count() {
+    let elsewhere = isi_e2ee::Keyring::new();
+    let mut input = epoch_input(FIRST_EPOCH, ALICE, &[ALICE, BOB, CAROL], EpochSwitch::First);
+    input.group_id = b"another group id".to_vec();
+    elsewhere.install(input, at(0));
+    let lease = elsewhere.sign_lease(&terms(1, ALL)).unwrap();
+    assert_eq!(keyring(BOB).verify_lease(&lease, ALICE, at(0)), Err(LeaseError::BadSignature));
 }
