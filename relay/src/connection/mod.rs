@@ -12,6 +12,8 @@ mod lanes;
 mod opening;
 mod outgoing;
 mod rates;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 use self::end::End;

@@ -1,6 +1,7 @@
 //! The one task that writes to a receiver. It owns all streams to it and asks the core what comes next only when there is
 //! room, so priority is decided late.
 
+use super::datagrams::DatagramSender;
 use super::end::End;
 use super::lanes::{Lane, Lanes};
 use crate::room::Seat;
@@ -32,7 +33,7 @@ pub(super) async fn write_to_receiver(
 ) -> End {
     let wake = seat.writer_wake();
     let lanes = Lanes::new(connection.clone(), control, first);
-    let mut writer = Writer { connection, seat, lanes, stalled: None };
+    let mut writer = Writer { connection, seat, lanes, datagrams: DatagramSender::default(), stalled: None };
     loop {
         let mut woken = pin!(wake.notified());
         let turn = std::future::poll_fn(|cx| match writer.take_turn(cx) {
@@ -51,6 +52,7 @@ struct Writer {
     connection: Connection,
     seat: Seat,
     lanes: Lanes,
+    datagrams: DatagramSender,
     /// Runs while the receiver does not take what is urgent.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -80,8 +82,7 @@ impl Writer {
             Write::Chunk { egress, class: _, bytes } => self.lanes.stage(Lane::Egress(egress), bytes),
             Write::Finish { egress } => self.lanes.finish(egress),
             Write::Reset { egress, code } => self.lanes.reset(egress, code),
-            // Too large for this receiver's path, or it takes none: worthless later, so dropped.
-            Write::Datagram(datagram) => drop(self.connection.send_datagram(datagram)),
+            Write::Datagram(datagram) => self.datagrams.send(&self.connection, datagram),
             Write::StopIngress { ingress, code } => self.seat.stop_ingress(ingress, code),
             Write::Close(code) => return Err(End::closed_by_core(code)),
         }
@@ -89,6 +90,7 @@ impl Writer {
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        self.datagrams.poll(cx);
         for egress in self.lanes.flush(cx)? {
             self.seat.stream_stopped(egress);
         }
@@ -97,8 +99,10 @@ impl Writer {
 
     fn room(&self) -> Option<WriteRoom> {
         let (urgent, others) = self.lanes.staged_bytes();
-        (urgent < STAGED_URGENT_BYTES_MAX)
-            .then(|| WriteRoom { media_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others), datagram: true })
+        (urgent < STAGED_URGENT_BYTES_MAX).then(|| WriteRoom {
+            media_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others),
+            datagram: self.datagrams.has_room(),
+        })
     }
 
     fn wait_for_urgent(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
