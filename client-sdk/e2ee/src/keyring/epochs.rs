@@ -70,10 +70,11 @@ impl Epochs {
     }
 
     /// The epoch to seal in. Never older than the directly previous one: everybody who merged the current
-    /// one has that, and opens input with it.
-    pub(crate) fn sealing(&self, now: MonotonicMs) -> Option<&Epoch> {
+    /// one has that, and opens input with it. Messages never wait: the log has one order for all, so whoever reads one has
+    /// read the commit before it, and a member that has just been added could not open an older epoch's.
+    pub(crate) fn sealing(&self, kind: TrackKind, now: MonotonicMs) -> Option<&Epoch> {
         let current = self.kept.back()?;
-        let waits = current.delayed_until.is_some_and(|until| now < until);
+        let waits = kind != TrackKind::Message && current.delayed_until.is_some_and(|until| now < until);
         let previous = self.kept.len().checked_sub(2).and_then(|index| self.kept.get(index));
         Some(previous.filter(|_| waits).unwrap_or(current))
     }

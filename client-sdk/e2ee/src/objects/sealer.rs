@@ -76,7 +76,7 @@ impl Sealer {
     /// Seals `plaintext` into one allocation: header, ciphertext, tag, signature.
     ///
     /// The epoch is the newest one, or the one before for [`SWITCH_DELAY_MS`](crate::SWITCH_DELAY_MS) after an
-    /// add-only commit.
+    /// add-only commit; messages switch at once.
     ///
     /// # Errors
     /// Any [`SealError`]; nothing is used up then, and no object leaves.
@@ -168,7 +168,7 @@ impl Sealer {
     fn follow_epoch(&mut self, now: MonotonicMs) -> Result<(), SealError> {
         let mut inner = self.keyring.lock();
         inner.expire(now);
-        let epoch = inner.epochs.sealing(now).ok_or(SealError::Closed)?;
+        let epoch = inner.epochs.sealing(self.kind, now).ok_or(SealError::Closed)?;
         if let Some(keys) = &self.private {
             check_receiver(keys, epoch)?;
         }
