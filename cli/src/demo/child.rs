@@ -127,12 +127,12 @@ impl ParticipantProcess {
 
     /// Stops the process where it stands, as a receiver that reads nothing any more.
     pub fn freeze(&self) {
-        drop(kill_process(self.pid, Signal::STOP)); // gone: the next order tells
+        let _ = kill_process(self.pid, Signal::STOP); // gone: the next order tells
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        drop(kill_process(self.pid, Signal::CONT)); // gone: the next order tells
+        let _ = kill_process(self.pid, Signal::CONT); // gone: the next order tells
     }
 
     /// Waits until it has ended by itself, after [`Order::Leave`].

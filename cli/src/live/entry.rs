@@ -49,7 +49,7 @@ pub async fn enter(way: Way<'_>, credentials: Credentials) -> Result<(Session, E
 /// Faults of what a person brought are usage errors, the rest is the relay's.
 fn join_failure(error: &JoinError) -> Failure {
     let exit = match error {
-        JoinError::Trust(_) | JoinError::Token(_) | JoinError::OtherSession | JoinError::JoinRequest => Exit::Usage,
+        JoinError::Trust(_) | JoinError::Token(_) | JoinError::OtherSession | JoinError::Identity(_) => Exit::Usage,
         _ => Exit::Relay,
     };
     Failure::of(exit, error)

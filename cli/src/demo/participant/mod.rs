@@ -8,7 +8,7 @@ mod talk;
 
 use std::{io::Write, sync::Arc, time::Duration};
 
-use isi_client::{ConnectionKey, Credentials, InputSender, Lease, LeaseScope, MemberIdentity, MemberKey, Session};
+use isi_client::{ConnectionKey, Credentials, DriveError, InputSender, Lease, LeaseScope, MemberIdentity, MemberKey, Session};
 
 use tokio::{io::BufReader, sync::watch, task::JoinHandle};
 
@@ -222,11 +222,21 @@ impl Participant {
         let granted = tokio::time::timeout(POLL * POLLS_MAX, lease.wait_for(Option::is_some)).await;
         let granted = granted.ok().and_then(Result::ok).and_then(|lease| *lease);
         let granted = granted.ok_or_else(|| Failure::new(Exit::ChecksFailed, "no lease arrived", "run the demo again"))?;
-        let input = self.session()?.drive(&granted).await;
-        self.input = Some(input.map_err(|error| Failure::of(Exit::ChecksFailed, &error))?);
+        self.input = Some(self.take_up(&granted).await?);
         self.board.set_lease(true);
         tell(&Note::Lease);
         Ok(())
+    }
+
+    /// The lease may be heard of before the driven member's connection is.
+    async fn take_up(&self, lease: &Lease) -> Result<InputSender, Failure> {
+        let deadline = tokio::time::Instant::now() + POLL * POLLS_MAX;
+        loop {
+            match self.session()?.drive(lease).await {
+                Err(DriveError::NotReachable) if tokio::time::Instant::now() < deadline => tokio::time::sleep(POLL).await,
+                done => return done.map_err(|error| Failure::of(Exit::ChecksFailed, &error)),
+            }
+        }
     }
 
     async fn begin(&mut self, plan: Plan) -> Result<(), Failure> {
@@ -243,7 +253,7 @@ impl Participant {
         let (board, end_us) = (Arc::clone(&self.board), plan.end_us);
         self.driving = Some(tokio::spawn(async move {
             let input = match driving {
-                Some(driving) => driving.await.ok(),
+                Some(driving) => driving.await.ok().flatten(),
                 None => None,
             };
             drop(talking.await); // a panic in it would have been told on standard error
