@@ -82,6 +82,8 @@ pub struct TextReceived {
     pub private: bool,
     /// Microseconds since 1970 on the sender's clock: the sender's claim.
     pub at_us: u64,
+    /// Its place in the session's log, as the relay ordered it; rises, with gaps.
+    pub sequence: u64,
 }
 
 /// Why something received does not count.

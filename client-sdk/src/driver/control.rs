@@ -49,7 +49,7 @@ impl State {
     fn handle_published(&mut self, request: RequestId, alias: TrackAlias) -> Result<(), Disconnected> {
         match self.take_request(request)? {
             Pending::Publish(publishing) => {
-                self.published(publishing, alias);
+                self.published(*publishing, alias);
                 Ok(())
             }
             Pending::Simple(_) | Pending::Subscribe(..) | Pending::Commit(_) => {

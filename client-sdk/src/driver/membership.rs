@@ -65,7 +65,9 @@ impl Change {
     }
 
     fn finish(self, result: Result<(), ChangeError>) {
-        self.reply.into_iter().for_each(|reply| drop(reply.send(result)));
+        if let Some(reply) = self.reply {
+            let _ = reply.send(result);
+        }
     }
 }
 
@@ -266,7 +268,9 @@ impl State {
             What::Remove { kick: Some(participant), .. } => return self.kick(participant, reply),
             What::Remove { kick: None, .. } | What::Rotate => {}
         }
-        reply.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+        if let Some(reply) = reply {
+            let _ = reply.send(Ok(()));
+        }
     }
 
     /// Whoever was too many for one commit goes into the next.

@@ -84,7 +84,7 @@ impl State {
             return self.events.refused(None, OpenError::NotAMember(leaf));
         };
         let result = if header.private {
-            self.handle_private(from, entry.payload.clone())
+            self.handle_private(from, entry.payload.clone(), entry.sequence)
         } else {
             self.open_signal(leaf, entry.payload.clone())
                 .map(|signal| self.handle_signal(from, signal, &entry))
@@ -103,7 +103,7 @@ impl State {
     fn handle_signal(&mut self, from: MemberId, signal: Signal, entry: &LogEntry) {
         match signal {
             Signal::Text(TextMessage { text, at_us }) => {
-                self.events.send(Event::Message(TextReceived { from, text, private: false, at_us }));
+                self.events.send(Event::Message(TextReceived { from, text, private: false, at_us, sequence: entry.sequence }));
             }
             Signal::Announce(participant) => self.handle_announce(from, participant, entry),
             Signal::LeaseRequest => self.events.send(Event::LeaseRequested(from)),

@@ -60,10 +60,9 @@ impl Conversations {
     /// Both directions end; their keys are wiped.
     pub(super) fn forget(&mut self, member: MemberId) {
         for ended in self.writing.extract_if(.., |writing| writing.to == member) {
-            ended
-                .unconfirmed
-                .into_iter()
-                .for_each(|text| drop(text.reply.send(Err(SendPrivateError::NotAMember))));
+            for text in ended.unconfirmed {
+                let _ = text.reply.send(Err(SendPrivateError::NotAMember));
+            }
         }
         self.reading.retain(|reading| reading.from != member);
     }
@@ -209,7 +208,7 @@ impl State {
     }
 
     /// A private object from the log.
-    pub(super) fn handle_private(&mut self, from: MemberId, object: Bytes) -> Result<(), Refused> {
+    pub(super) fn handle_private(&mut self, from: MemberId, object: Bytes, sequence: u64) -> Result<(), Refused> {
         let now = self.clock.now();
         let reading = self.conversations.from(from).ok_or(Refused::UnknownConversation)?;
         let opener = reading.opener.as_mut().ok_or(Refused::UnknownConversation)?;
@@ -221,7 +220,7 @@ impl State {
         let ack = Signal::PrivateAck { conversation: reading.id, number };
         if is_new {
             reading.next_number = number.saturating_add(1);
-            self.events.send(Event::Message(TextReceived { from, text, private: true, at_us }));
+            self.events.send(Event::Message(TextReceived { from, text, private: true, at_us, sequence }));
         }
         if let Some(participant) = self.people.participant_of(from) {
             self.append_or_fail(&ack, Audience::One(participant), nobody());
@@ -231,15 +230,18 @@ impl State {
 
     pub(super) fn handle_private_ack(&mut self, from: MemberId, id: ConversationId, number: u64) {
         let Some(writing) = self.conversations.to(from, id) else { return };
-        if let Some(place) = writing.unconfirmed.iter().position(|text| text.number == number) {
-            let confirmed = writing.unconfirmed.remove(place);
-            confirmed.into_iter().for_each(|text| drop(text.reply.send(Ok(()))));
+        let place = writing.unconfirmed.iter().position(|text| text.number == number);
+        if let Some(text) = place.and_then(|place| writing.unconfirmed.remove(place)) {
+            let _ = text.reply.send(Ok(()));
         }
     }
 
     pub(super) fn expire_private_texts(&mut self, now: MonotonicMs) {
         for writing in &mut self.conversations.writing {
-            while let Some(late) = writing.unconfirmed.pop_front_if(|text| now >= text.deadline) {
+            // All wait equally long, so the first one is due first.
+            while writing.unconfirmed.front().is_some_and(|text| now >= text.deadline)
+                && let Some(late) = writing.unconfirmed.pop_front()
+            {
                 let _ = late.reply.send(Err(SendPrivateError::NotConfirmed));
             }
         }

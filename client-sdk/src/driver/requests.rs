@@ -27,7 +27,7 @@ pub(super) enum Pending {
     /// Answered by `Done`, `Appended` or `Refused`.
     Simple(OnDone),
     /// Answered by `Published`.
-    Publish(Publishing),
+    Publish(Box<Publishing>),
     /// Answered by `Done`.
     Subscribe(TrackAlias, Subscribing),
     /// A commit: answered by `Appended`, and done when it comes back in the log.

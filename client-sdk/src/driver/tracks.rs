@@ -84,7 +84,7 @@ impl State {
         };
         let publishing = Publishing { track, kind, sealer, state: Arc::default(), then };
         let class = class_of(kind);
-        self.request(Pending::Publish(publishing), |request| ClientMessage::Publish {
+        self.request(Pending::Publish(Box::new(publishing)), |request| ClientMessage::Publish {
             request,
             track,
             kind,
@@ -101,7 +101,10 @@ impl State {
             PublishThen::Drive(lease, reply) if self.driving(lease, &state) => {
                 (reply.send(Ok((track, own))).is_ok(), Some(lease))
             }
-            PublishThen::Drive(_, reply) => (reply.send(Err(DriveError::NoLease)).is_ok() && false, None),
+            PublishThen::Drive(_, reply) => {
+                let _ = reply.send(Err(DriveError::NoLease));
+                (false, None)
+            }
         };
         self.tracks.own.insert(alias, Own { kind, state, lease });
         if !is_wanted {

@@ -1,4 +1,4 @@
-use super::{Dialled, FrameReader, Incoming, OutQueue, dial};
+use super::{Dialled, FrameReader, Incoming, OutQueue, PRIORITY_CONTROL, dial};
 use crate::credentials::{ConnectionKey, TokenClaims};
 use crate::error::{Disconnected, JoinError};
 use crate::options::ConnectOptions;
@@ -60,7 +60,7 @@ async fn join(
     let lost = |error: quinn::ConnectionError| JoinError::Refused(Disconnected::from_connection(&error));
     let (send, receive) = connection.open_bi().await.map_err(lost)?;
     let mut control = FrameReader::new(receive, CONTROL_MESSAGE_BYTES_MAX);
-    let mut control_out = OutQueue::new(send);
+    let mut control_out = OutQueue::new(send, PRIORITY_CONTROL);
     let client_nonce = random_nonce()?;
     control_out.push(|out| ClientMessage::Hello { nonce: client_nonce }.encode(out));
     control_out.flush().await.map_err(JoinError::Refused)?;
@@ -84,7 +84,7 @@ async fn join(
     let RelayMessage::Joined(joined) = next(&mut control).await? else {
         return Err(JoinError::Refused(Disconnected::RelayBrokeProtocol));
     };
-    let mut log_out = OutQueue::new(connection.open_uni().await.map_err(lost)?);
+    let mut log_out = OutQueue::new(connection.open_uni().await.map_err(lost)?, PRIORITY_CONTROL);
     log_out.push(|out| StreamType::Log.encode(out));
     let incoming = Incoming::new(connection.clone());
     Ok((Link { endpoint, connection, control, control_out, log_out, incoming }, joined))

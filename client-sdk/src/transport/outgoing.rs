@@ -12,7 +12,9 @@ pub(crate) struct OutQueue {
 }
 
 impl OutQueue {
-    pub(crate) fn new(stream: SendStream) -> Self {
+    pub(crate) fn new(stream: SendStream, priority: i32) -> Self {
+        // The stream is ours and open: the call cannot fail in a way that matters.
+        let _ = stream.set_priority(priority);
         Self { stream, waiting: BytesMut::new() }
     }
 

@@ -1,0 +1,9 @@
+//! Sessions over a real relay in this process.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
+
+mod driving;
+mod joining;
+mod membership;
+mod screens;
+mod support;
+mod talking;
