@@ -149,7 +149,7 @@ pub enum KeyError {
     #[error("the system gives no random bytes: {0}")]
     NoRandomness(getrandom::Error),
     /// Not a private Ed25519 key.
-    #[error("not a private Ed25519 JWK (kty OKP, crv Ed25519, x, d); make one with `isi token key`")]
+    #[error("not a private Ed25519 JWK (kty OKP, crv Ed25519, x, d); make one with `isi token keys`")]
     NotAJwk,
     /// `x` is not the public half of `d`.
     #[error("`x` is not the public key of `d`: the key was edited or mixed up; make a new one")]

@@ -17,7 +17,7 @@ const KEYS_MAX: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The file cannot be read.
-    #[error("cannot read issuer keys {path}: {source}; `isi token jwks` writes such a file", path = path.display())]
+    #[error("cannot read issuer keys {path}: {source}; `isi token keys` writes such a file", path = path.display())]
     Read {
         /// Which file.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum KeysError {
         source: io::Error,
     },
     /// Not a JWKS of public keys.
-    #[error("issuer keys{place}: not a JWKS (RFC 7517) with 1 to {KEYS_MAX} keys; `isi token jwks` writes one", place = in_file(path.as_deref()))]
+    #[error("issuer keys{place}: not a JWKS (RFC 7517) with 1 to {KEYS_MAX} keys; `isi token keys` writes one", place = in_file(path.as_deref()))]
     NotAKeySet {
         /// Which file, if it is one.
         path: Option<PathBuf>,

@@ -1,5 +1,5 @@
 //! What operators and the account service decide: configuration, certificates, tokens, keys, the program around the node.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod admission;
 mod config;

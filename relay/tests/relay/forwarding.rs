@@ -1,8 +1,8 @@
 //! Groups, input and datagrams, from one client to others.
 
-use crate::support::{Client, Relay, group_stream, new_session, pattern, within};
 use bytes::Bytes;
 use isi_account::Role;
+use isi_testkit::{Client, Relay, group_stream, new_session, pattern, within};
 use isi_wire::{
     Audience, DatagramHeader, DeliveryClass, GroupHeader, RelayMessage, TrackAlias, TrackKind,
     write_object_length,

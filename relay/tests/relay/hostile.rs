@@ -1,10 +1,8 @@
 //! Peers that break the rules, and peers that do not read: nobody pays for it but themselves.
 
 use crate::forwarding::{media, shared_screen};
-use crate::support::{
-    Client, Connected, Relay, close_code, group_stream, new_session, pattern, send, within,
-};
 use isi_account::Role;
+use isi_testkit::{Client, Connected, Relay, close_code, group_stream, new_session, pattern, send, within};
 use isi_wire::{
     Audience, ClientMessage, CloseCode, ConnectionNonce, DeliveryClass, Frame, GroupHeader, LeaveReason,
     RelayMessage, StreamType, TrackAlias, TrackKind,

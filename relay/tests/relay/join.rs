@@ -1,7 +1,7 @@
 //! Coming in, being refused, leaving, being closed.
 
-use crate::support::{Connected, Relay, close_code, new_session, send, unix_seconds, within};
 use isi_account::Role;
+use isi_testkit::{Connected, Relay, close_code, new_session, send, unix_seconds, within};
 use isi_wire::{ClientMessage, CloseCode, LeaveReason, RefuseReason, RelayMessage};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The log: one order for all, compare-and-set of commits, directed entries.
 
-use crate::support::{Client, Relay, new_session};
 use isi_account::Role;
+use isi_testkit::{Client, Relay, new_session};
 use isi_wire::{
     Audience, EntryKind, LogPosition, LogUpload, RefuseReason, RelayMessage, RequestId, SessionId, Welcome,
 };

@@ -10,5 +10,4 @@ mod forwarding;
 mod hostile;
 mod join;
 mod log;
-mod support;
 mod transport;

@@ -1,7 +1,7 @@
 //! What the transport promises: suite and key exchange, and that no ciphertext stays.
 
 use crate::forwarding::{media, shared_screen};
-use crate::support::{Relay, group_stream, pattern, within};
+use isi_testkit::{Relay, group_stream, pattern, within};
 use isi_wire::{ALPN, CloseCode};
 use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider, kx_group};
 use rustls::pki_types::ServerName;

@@ -11,49 +11,63 @@ use isi_wire::{
 use quinn::{Connection, RecvStream, SendStream};
 
 /// A connection whose control stream is open, before the join.
-pub(crate) struct Connected {
-    pub(crate) connection: Connection,
-    pub(crate) control: SendStream,
-    pub(crate) answers: Answers,
-    pub(crate) key: Ed25519KeyPair,
+pub struct Connected {
+    /// The QUIC connection, for what this type does not do.
+    pub connection: Connection,
+    /// The client's half of the control stream.
+    pub control: SendStream,
+    /// The relay's half.
+    pub answers: Answers,
+    /// The key that the token names.
+    pub key: Ed25519KeyPair,
 }
 
 /// What the relay says on the control stream.
-pub(crate) struct Answers {
+pub struct Answers {
     stream: RecvStream,
     buffer: FrameBuffer,
 }
 
 /// Somebody in a session.
-pub(crate) struct Client {
-    pub(crate) connection: Connection,
-    pub(crate) control: SendStream,
-    pub(crate) answers: Answers,
-    pub(crate) joined: Joined,
-    pub(crate) session: SessionId,
-    pub(crate) log: LogReader,
-    pub(crate) key: Ed25519KeyPair,
+pub struct Client {
+    /// The QUIC connection, for what this type does not do.
+    pub connection: Connection,
+    /// The client's half of the control stream.
+    pub control: SendStream,
+    /// The relay's half.
+    pub answers: Answers,
+    /// What the relay said when it let this client in.
+    pub joined: Joined,
+    /// Which session it is in.
+    pub session: SessionId,
+    /// The relay's log stream.
+    pub log: LogReader,
+    /// The key that the token names.
+    pub key: Ed25519KeyPair,
     upload: Option<SendStream>,
     next_request: u32,
 }
 
 impl Connected {
-    pub(crate) async fn dial(relay: &Relay) -> Self {
+    /// Connects and opens the control stream.
+    pub async fn dial(relay: &Relay) -> Self {
         Self::over(within(relay.dial()).await).await
     }
 
-    pub(crate) async fn over(connection: Connection) -> Self {
+    /// Opens the control stream of a connection.
+    pub async fn over(connection: Connection) -> Self {
         let (control, stream) = connection.open_bi().await.unwrap();
         let answers = Answers { stream, buffer: FrameBuffer::new(CONTROL_MESSAGE_BYTES_MAX) };
         Self { connection, control, answers, key: Ed25519KeyPair::generate().unwrap() }
     }
 
-    pub(crate) fn public_key(&self) -> [u8; 32] {
+    /// The public half of [`key`](Self::key).
+    pub fn public_key(&self) -> [u8; 32] {
         self.key.public_key().as_ref().try_into().unwrap()
     }
 
     /// Says hello and returns both nonces.
-    pub(crate) async fn hello(&mut self) -> (ConnectionNonce, ConnectionNonce) {
+    pub async fn hello(&mut self) -> (ConnectionNonce, ConnectionNonce) {
         let mut nonce = ConnectionNonce([0; 32]);
         aws_lc_rs::rand::fill(&mut nonce.0).unwrap();
         send(&mut self.control, &ClientMessage::Hello { nonce }).await;
@@ -64,7 +78,7 @@ impl Connected {
     }
 
     /// A `Join` that proves `self.key` for this connection.
-    pub(crate) fn join_message(
+    pub fn join_message(
         &self,
         token: &str,
         jti: &str,
@@ -82,14 +96,16 @@ impl Connected {
         }
     }
 
-    pub(crate) async fn join(self, relay: &Relay, role: Role, session: SessionId) -> Client {
+    /// Joins with the usual rights of the role, as somebody new.
+    pub async fn join(self, relay: &Relay, role: Role, session: SessionId) -> Client {
         // Everybody is somebody else: a kick bars the subject.
         let subject = format!("{:02x?}", self.public_key());
         let claims = relay.claims(role, session, &subject, &self.public_key());
         Client { session, ..self.join_with(relay, claims).await }
     }
 
-    pub(crate) async fn join_with(mut self, relay: &Relay, claims: TokenClaims) -> Client {
+    /// Joins with claims of one's own; `session` of the client is left at zero.
+    pub async fn join_with(mut self, relay: &Relay, claims: TokenClaims) -> Client {
         let token = relay.sign(&claims.jti("token-1"));
         let nonces = self.hello().await;
         let message = self.join_message(&token, "token-1", &relay.origin(), nonces);
@@ -115,25 +131,29 @@ impl Connected {
 }
 
 impl Client {
-    pub(crate) fn id(&self) -> ParticipantId {
+    /// This connection's id.
+    pub fn id(&self) -> ParticipantId {
         self.joined.participant
     }
 
-    pub(crate) fn public_key(&self) -> [u8; 32] {
+    /// The public half of [`key`](Self::key).
+    pub fn public_key(&self) -> [u8; 32] {
         self.key.public_key().as_ref().try_into().unwrap()
     }
 
-    pub(crate) async fn say(&mut self, message: &ClientMessage) {
+    /// Sends a control message.
+    pub async fn say(&mut self, message: &ClientMessage) {
         send(&mut self.control, message).await;
     }
 
-    pub(crate) fn request(&mut self) -> RequestId {
+    /// A request id that this client has not used.
+    pub fn request(&mut self) -> RequestId {
         self.next_request += 1;
         RequestId(self.next_request)
     }
 
     /// Waits for a message for which `wanted` has an answer; others are skipped.
-    pub(crate) async fn hear<T>(&mut self, wanted: impl Fn(RelayMessage) -> Option<T>) -> T {
+    pub async fn hear<T>(&mut self, wanted: impl Fn(RelayMessage) -> Option<T>) -> T {
         loop {
             if let Some(found) = wanted(self.answers.next().await) {
                 return found;
@@ -141,7 +161,8 @@ impl Client {
         }
     }
 
-    pub(crate) async fn publish(
+    /// Announces a track and waits for its alias.
+    pub async fn publish(
         &mut self,
         track: u32,
         kind: TrackKind,
@@ -160,7 +181,8 @@ impl Client {
         .await
     }
 
-    pub(crate) async fn subscribe(&mut self, alias: TrackAlias) {
+    /// Subscribes and waits until that is done.
+    pub async fn subscribe(&mut self, alias: TrackAlias) {
         let request = self.request();
         self.say(&ClientMessage::Subscribe { request, alias }).await;
         self.hear(|message| match message {
@@ -173,7 +195,8 @@ impl Client {
         .await;
     }
 
-    pub(crate) async fn upload(&mut self, upload: &LogUpload) {
+    /// Sends an item to the log; the answer comes on the control stream.
+    pub async fn upload(&mut self, upload: &LogUpload) {
         let mut bytes = Vec::new();
         if self.upload.is_none() {
             StreamType::Log.encode(&mut bytes);
@@ -184,7 +207,7 @@ impl Client {
     }
 
     /// Asks for a longer stay.
-    pub(crate) async fn refresh(&mut self, token: &str) -> Result<(), RefuseReason> {
+    pub async fn refresh(&mut self, token: &str) -> Result<(), RefuseReason> {
         let request = self.request();
         self.say(&ClientMessage::Refresh { request, token: token.to_owned().into() }).await;
         self.hear(|message| match message {
@@ -198,20 +221,21 @@ impl Client {
     }
 
     /// Says that it leaves, and waits until the relay has closed the connection.
-    pub(crate) async fn leave(mut self) -> Connection {
+    pub async fn leave(mut self) -> Connection {
         self.say(&ClientMessage::Leave).await;
         within(self.connection.closed()).await;
         self.connection
     }
 
     /// The next group that begins to arrive.
-    pub(crate) async fn next_group(&self) -> Incoming {
+    pub async fn next_group(&self) -> Incoming {
         Incoming::accept(&self.connection).await
     }
 }
 
 impl Answers {
-    pub(crate) async fn next(&mut self) -> RelayMessage {
+    /// The next message.
+    pub async fn next(&mut self) -> RelayMessage {
         loop {
             if let Some(frame) = self.buffer.next_frame().unwrap() {
                 return RelayMessage::decode(frame).unwrap();
@@ -223,7 +247,8 @@ impl Answers {
     }
 }
 
-pub(crate) async fn send(stream: &mut SendStream, message: &ClientMessage) {
+/// Writes a control message to a stream.
+pub async fn send(stream: &mut SendStream, message: &ClientMessage) {
     let mut bytes = Vec::new();
     message.encode(&mut bytes);
     stream.write_all(&bytes).await.unwrap();

@@ -1,10 +1,20 @@
-//! A relay in this process, and a client that is nothing but quinn and the wire crate.
+//! A relay in this process, and a client that is nothing but quinn and the wire crate, for tests and benches.
+//!
+//! Whatever does not work ends the test: nothing here returns an error that a test would have to handle.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "in a test these are the failure"
+)]
 
 mod client;
 mod streams;
 
-pub(crate) use client::{Client, Connected, send};
-pub(crate) use streams::group_stream;
+pub use client::{Answers, Client, Connected, send};
+pub use streams::{Incoming, LogReader, group_stream};
 
 use isi_account::{AccountKey, Role, TokenClaims};
 use isi_certs_dev::DevCertificates;
@@ -26,14 +36,16 @@ use tokio::task::JoinHandle;
 const HANG: Duration = Duration::from_secs(30);
 
 /// Ends a test that waits for what does not come.
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANG, future).await.expect("nothing happened for 30 s")
 }
 
 /// A relay on a free port of loopback, with keys and certificates of its own.
-pub(crate) struct Relay {
-    pub(crate) address: SocketAddr,
-    pub(crate) account: AccountKey,
+pub struct Relay {
+    /// Where its socket is.
+    pub address: SocketAddr,
+    /// What signs its tokens.
+    pub account: AccountKey,
     certificates: DevCertificates,
     monitor: Monitor,
     shutdown: Option<oneshot::Sender<()>>,
@@ -41,11 +53,13 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn start() -> Self {
+    /// Starts one with the default limits.
+    pub fn start() -> Self {
         Self::start_with(|_| {})
     }
 
-    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    /// Starts one with a configuration that the test changes.
+    pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let certificates = DevCertificates::generate().unwrap();
         let account = AccountKey::generate().unwrap();
         let tls = TlsConfig::from_memory(certificates.chain_der(), certificates.private_key_der());
@@ -60,22 +74,23 @@ impl Relay {
     }
 
     /// What clients dial, and tokens name.
-    pub(crate) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         format!("localhost:{}", self.address.port())
     }
 
-    pub(crate) fn stats(&self) -> NodeStats {
+    /// The node's figures.
+    pub fn stats(&self) -> NodeStats {
         self.monitor.stats()
     }
 
     /// Stops the relay and waits until it has stopped.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         drop(self.shutdown.take());
         self.running.await.unwrap();
     }
 
     /// Claims for this relay with the usual rights of the role.
-    pub(crate) fn claims(
+    pub fn claims(
         &self,
         role: Role,
         session: SessionId,
@@ -85,16 +100,18 @@ impl Relay {
         TokenClaims::new(role, &self.origin(), session, subject, public_key)
     }
 
-    pub(crate) fn sign(&self, claims: &TokenClaims) -> String {
+    /// Signs a token now.
+    pub fn sign(&self, claims: &TokenClaims) -> String {
         self.account.sign_token(claims, unix_seconds()).unwrap()
     }
 
     /// A QUIC connection that has not said anything.
-    pub(crate) async fn dial(&self) -> Connection {
+    pub async fn dial(&self) -> Connection {
         self.dial_with(default_provider()).await.unwrap()
     }
 
-    pub(crate) async fn dial_with(&self, provider: CryptoProvider) -> Result<Connection, ConnectionError> {
+    /// A QUIC connection with cryptography of the test's choice.
+    pub async fn dial_with(&self, provider: CryptoProvider) -> Result<Connection, ConnectionError> {
         self.dial_through(ClientConfig::new(Arc::new(
             QuicClientConfig::try_from(self.client_tls(provider)).unwrap(),
         )))
@@ -102,7 +119,7 @@ impl Relay {
     }
 
     /// A peer that takes so many unread bytes and no more.
-    pub(crate) async fn dial_narrow(&self, window_bytes: u32) -> Connection {
+    pub async fn dial_narrow(&self, window_bytes: u32) -> Connection {
         let mut transport = TransportConfig::default();
         transport.receive_window(VarInt::from_u32(window_bytes));
         let tls = QuicClientConfig::try_from(self.client_tls(default_provider())).unwrap();
@@ -118,14 +135,15 @@ impl Relay {
     }
 
     /// The node's side of TLS, as it was told.
-    pub(crate) fn server_tls(&self) -> rustls::ServerConfig {
+    pub fn server_tls(&self) -> rustls::ServerConfig {
         let tls = TlsConfig::from_memory(self.certificates.chain_der(), self.certificates.private_key_der());
         let mut server = server_crypto(&tls, &[self.address]).unwrap();
         server.alpn_protocols = vec![ALPN.to_vec()];
         server
     }
 
-    pub(crate) fn client_tls(&self, provider: CryptoProvider) -> rustls::ClientConfig {
+    /// The client's side of TLS.
+    pub fn client_tls(&self, provider: CryptoProvider) -> rustls::ClientConfig {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificates.ca_der()).unwrap();
         let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
@@ -138,17 +156,18 @@ impl Relay {
     }
 
     /// Somebody in a session, in one step.
-    pub(crate) async fn join(&self, role: Role, session: SessionId) -> Client {
+    pub async fn join(&self, role: Role, session: SessionId) -> Client {
         Connected::dial(self).await.join(self, role, session).await
     }
 }
 
-pub(crate) fn unix_seconds() -> u64 {
+/// Seconds since 1970.
+pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// The code with which the relay closed the connection.
-pub(crate) async fn close_code(connection: &Connection) -> CloseCode {
+pub async fn close_code(connection: &Connection) -> CloseCode {
     match within(connection.closed()).await {
         ConnectionError::ApplicationClosed(close) => {
             CloseCode::from_code(close.error_code.into_inner()).expect("a code of the wire")
@@ -158,13 +177,13 @@ pub(crate) async fn close_code(connection: &Connection) -> CloseCode {
 }
 
 /// A session nobody else has.
-pub(crate) fn new_session() -> SessionId {
+pub fn new_session() -> SessionId {
     let mut id = [0; 16];
     aws_lc_rs::rand::fill(&mut id).unwrap();
     SessionId(id)
 }
 
 /// Bytes that differ from place to place, so that nothing can be swapped unnoticed.
-pub(crate) fn pattern(length: usize) -> Vec<u8> {
+pub fn pattern(length: usize) -> Vec<u8> {
     (0..length as u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }

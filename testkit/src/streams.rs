@@ -5,15 +5,18 @@ use isi_wire::{DecodeError, FrameBuffer, GroupHeader, LogEntry, StreamType};
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 
 /// A group as a receiver gets it.
-pub(crate) struct Incoming {
-    pub(crate) header: GroupHeader,
+pub struct Incoming {
+    /// The group's header.
+    pub header: GroupHeader,
     /// All bytes so far, stream type and header included.
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) stream: RecvStream,
+    pub bytes: Vec<u8>,
+    /// The rest of it.
+    pub stream: RecvStream,
 }
 
 impl Incoming {
-    pub(crate) async fn accept(connection: &Connection) -> Self {
+    /// Takes the next stream that the relay opens.
+    pub async fn accept(connection: &Connection) -> Self {
         let mut stream = within(connection.accept_uni()).await.unwrap();
         let mut bytes = Vec::new();
         loop {
@@ -26,14 +29,14 @@ impl Incoming {
     }
 
     /// Reads until at least this many bytes are there, header included.
-    pub(crate) async fn read_at_least(&mut self, count: usize) {
+    pub async fn read_at_least(&mut self, count: usize) {
         while self.bytes.len() < count {
             read_some(&mut self.stream, &mut self.bytes).await.unwrap();
         }
     }
 
     /// Everything, header included; the stream must have been finished.
-    pub(crate) async fn read_to_end(mut self) -> Result<Vec<u8>, ReadError> {
+    pub async fn read_to_end(mut self) -> Result<Vec<u8>, ReadError> {
         loop {
             match within(self.stream.read_chunk(usize::MAX, true)).await? {
                 Some(chunk) => self.bytes.extend_from_slice(&chunk.bytes),
@@ -56,13 +59,14 @@ async fn read_some(stream: &mut RecvStream, into: &mut Vec<u8>) -> Result<(), Re
 }
 
 /// The log as the relay sends it.
-pub(crate) struct LogReader {
+pub struct LogReader {
     stream: RecvStream,
     buffer: FrameBuffer,
 }
 
 impl LogReader {
-    pub(crate) async fn accept(connection: &Connection) -> Self {
+    /// Takes the next stream that the relay opens.
+    pub async fn accept(connection: &Connection) -> Self {
         let mut stream = within(connection.accept_uni()).await.unwrap();
         let mut first = [0; 1];
         within(stream.read_exact(&mut first)).await.unwrap();
@@ -71,11 +75,12 @@ impl LogReader {
     }
 
     /// Tells the relay that nobody reads the log.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.stream.stop(quinn::VarInt::from_u32(0)).unwrap();
     }
 
-    pub(crate) async fn next(&mut self) -> LogEntry {
+    /// The next entry.
+    pub async fn next(&mut self) -> LogEntry {
         loop {
             if let Some(frame) = self.buffer.next_frame().unwrap() {
                 return LogEntry::decode(frame).unwrap();
@@ -88,7 +93,7 @@ impl LogReader {
 }
 
 /// Opens a group and writes its header. Returns the stream, and the bytes that receivers have to get first.
-pub(crate) async fn group_stream(connection: &Connection, header: GroupHeader) -> (SendStream, Vec<u8>) {
+pub async fn group_stream(connection: &Connection, header: GroupHeader) -> (SendStream, Vec<u8>) {
     let mut bytes = Vec::new();
     header.encode(&mut bytes);
     let mut stream = connection.open_uni().await.unwrap();
