@@ -1,5 +1,7 @@
 //! Sealing (encrypt, hash, sign) and opening (verify, decrypt, replay check) of one object, beside the primitives it is made of.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot go on has nothing to report")]
+
 use bytes::Bytes;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -112,10 +112,17 @@ impl Relay {
 
     /// A QUIC connection with cryptography of the test's choice.
     pub async fn dial_with(&self, provider: CryptoProvider) -> Result<Connection, ConnectionError> {
-        self.dial_through(ClientConfig::new(Arc::new(
-            QuicClientConfig::try_from(self.client_tls(provider)).unwrap(),
-        )))
-        .await
+        self.dial_to(self.address, provider).await
+    }
+
+    /// As [`dial_with`](Self::dial_with), but to somebody else who has this relay's certificate.
+    pub async fn dial_to(
+        &self,
+        address: SocketAddr,
+        provider: CryptoProvider,
+    ) -> Result<Connection, ConnectionError> {
+        let tls = QuicClientConfig::try_from(self.client_tls(provider)).unwrap();
+        self.dial_through(address, ClientConfig::new(Arc::new(tls))).await
     }
 
     /// A peer that takes so many unread bytes and no more.
@@ -125,13 +132,17 @@ impl Relay {
         let tls = QuicClientConfig::try_from(self.client_tls(default_provider())).unwrap();
         let mut config = ClientConfig::new(Arc::new(tls));
         config.transport_config(Arc::new(transport));
-        self.dial_through(config).await.unwrap()
+        self.dial_through(self.address, config).await.unwrap()
     }
 
-    async fn dial_through(&self, config: ClientConfig) -> Result<Connection, ConnectionError> {
+    async fn dial_through(
+        &self,
+        address: SocketAddr,
+        config: ClientConfig,
+    ) -> Result<Connection, ConnectionError> {
         let mut endpoint = Endpoint::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         endpoint.set_default_client_config(config);
-        endpoint.connect(self.address, "localhost").unwrap().await
+        endpoint.connect(address, "localhost").unwrap().await
     }
 
     /// The node's side of TLS, as it was told.
