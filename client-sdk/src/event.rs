@@ -20,6 +20,10 @@ pub enum Event {
     MemberJoined(MemberId),
     /// A member is gone; it can open nothing that is sent from now on.
     MemberLeft(MemberId),
+    /// A member's connection is known: leases and private messages reach it.
+    MemberOnline(MemberId),
+    /// A member's connection is gone, as the relay says. An organizer takes it out of the group.
+    MemberOffline(MemberId),
     /// Somebody holds an invitation of this organizer. Call [`Session::admit`](crate::Session::admit), or leave it.
     JoinRequested {
         /// Names the request.

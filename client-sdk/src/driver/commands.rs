@@ -24,7 +24,7 @@ impl State {
                 self.change(Change::new(What::Admit(applicants), Some(reply)))
             }
             Command::Remove { member, reply } => {
-                let kick = self.people.participant_of(member);
+                let kick = self.people.to_kick(member);
                 self.change(Change::new(What::Remove { member, kick }, Some(reply)));
             }
             Command::Rotate { reply } => self.change(Change::new(What::Rotate, Some(reply))),

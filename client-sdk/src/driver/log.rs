@@ -70,6 +70,7 @@ impl State {
 
     /// The relay says that a member's connection is gone.
     pub(super) fn member_disconnected(&mut self, member: MemberId) {
+        self.events.send(Event::MemberOffline(member));
         self.leases_lose(member);
         self.expel_lost(member);
     }

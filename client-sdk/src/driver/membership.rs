@@ -31,6 +31,7 @@ pub(super) struct Membership {
 struct Asking {
     request: Bytes,
     participant: ParticipantId,
+    key_thumbprint: String,
 }
 
 /// A change of the membership, as often as it is tried.
@@ -109,7 +110,11 @@ impl State {
         }
         let id = ApplicantId(self.membership.next_applicant);
         self.membership.next_applicant += 1;
-        self.membership.applicants.insert(id, Asking { request: entry.payload, participant: entry.sender });
+        self.membership.applicants.insert(id, Asking {
+                request: entry.payload,
+                participant: entry.sender,
+                key_thumbprint: applicant.key_thumbprint().to_owned(),
+            });
         match self.membership.policy {
             AdmitPolicy::Ask => self.events.send(Event::JoinRequested {
                 applicant: id,
@@ -301,6 +306,10 @@ impl State {
         }
         for member in &change.added {
             let id = self.people.add(member.leaf, change.epoch);
+            let mut asking = self.membership.applicants.values();
+            if let Some(asked) = asking.find(|asking| asking.key_thumbprint == member.key_thumbprint) {
+                self.people.came_from(id, asked.participant);
+            }
             self.events.send(Event::MemberJoined(id));
         }
         self.leases_enter_epoch();

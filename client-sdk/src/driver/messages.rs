@@ -130,6 +130,7 @@ impl State {
         if !entry.directed {
             self.announce(Audience::One(participant));
         }
+        self.events.send(Event::MemberOnline(from));
         self.show_tracks_of(participant);
         self.resume_waiting(from);
     }

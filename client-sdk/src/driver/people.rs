@@ -14,6 +14,8 @@ pub(super) struct People {
 struct Person {
     id: MemberId,
     participant: Option<ParticipantId>,
+    /// Where its join request came from, as the relay says: enough to know whom to bar at the relay.
+    asked_from: Option<ParticipantId>,
 }
 
 impl People {
@@ -28,7 +30,7 @@ impl People {
 
     pub(super) fn add(&mut self, leaf: LeafIndex, since_epoch: u64) -> MemberId {
         let id = MemberId { leaf, since_epoch };
-        self.by_leaf.insert(leaf, Person { id, participant: None });
+        self.by_leaf.insert(leaf, Person { id, participant: None, asked_from: None });
         id
     }
 
@@ -55,6 +57,18 @@ impl People {
 
     pub(super) fn participant_of(&self, member: MemberId) -> Option<ParticipantId> {
         self.by_leaf.get(&member.leaf).filter(|person| person.id == member)?.participant
+    }
+
+    pub(super) fn came_from(&mut self, member: MemberId, participant: ParticipantId) {
+        if let Some(person) = self.by_leaf.get_mut(&member.leaf).filter(|person| person.id == member) {
+            person.asked_from = Some(participant);
+        }
+    }
+
+    /// Whom the relay is to bar when this member is removed.
+    pub(super) fn to_kick(&self, member: MemberId) -> Option<ParticipantId> {
+        let person = self.by_leaf.get(&member.leaf).filter(|person| person.id == member)?;
+        person.participant.or(person.asked_from)
     }
 
     /// Takes an announcement; whether it is news. The first to announce a connection keeps it.

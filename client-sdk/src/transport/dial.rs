@@ -74,6 +74,7 @@ fn client_config(options: &ConnectOptions) -> Result<ClientConfig, JoinError> {
 fn explain(error: &ConnectionError) -> JoinError {
     const ALERT_BASE: u64 = 0x100;
     const NO_COMMON_GROUND: [u64; 5] = [40, 47, 70, 71, 120];
+    // 42 to 51: what a certificate can be refused for, its signature included; 113: no proof that it is not revoked.
     let alert = match error {
         ConnectionError::TransportError(error) => u64::from(error.code).checked_sub(ALERT_BASE),
         ConnectionError::ConnectionClosed(close) => u64::from(close.error_code).checked_sub(ALERT_BASE),
@@ -81,7 +82,7 @@ fn explain(error: &ConnectionError) -> JoinError {
     };
     match (alert, error) {
         (Some(alert), _) if NO_COMMON_GROUND.contains(&alert) => JoinError::Incompatible,
-        (Some(42..=49 | 113), ConnectionError::TransportError(error)) => {
+        (Some(42..=51 | 113), ConnectionError::TransportError(error)) => {
             JoinError::Certificate(error.reason.clone())
         }
         (Some(_), _) | (None, ConnectionError::VersionMismatch) => JoinError::Incompatible,

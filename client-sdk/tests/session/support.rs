@@ -139,15 +139,18 @@ impl Person {
         within(found).await
     }
 
-    /// Waits until everybody's connection is known, by asking again after each event.
+    /// Waits until everybody's connection is known.
     async fn until_online(&mut self, count: usize) {
-        loop {
-            let members = self.session.members().await.unwrap();
-            if members.iter().filter(|member| member.is_online).count() == count {
-                return;
+        let online = async {
+            loop {
+                let members = self.session.members().await.unwrap();
+                if members.iter().filter(|member| member.is_online).count() == count {
+                    return;
+                }
+                self.events.next().await.expect("the session goes on");
             }
-            tokio::task::yield_now().await;
-        }
+        };
+        within(online).await;
     }
 
     pub(crate) fn id(&self) -> MemberId {
