@@ -1,4 +1,5 @@
-//! A relay in this process, and a client that is nothing but quinn and the wire crate, for tests and benches.
+//! A relay in this process, a client that is nothing but quinn and the wire crate, and people who use the SDK: for tests
+//! and benches.
 //!
 //! Whatever does not work ends the test: nothing here returns an error that a test would have to handle.
 
@@ -11,9 +12,11 @@
 )]
 
 mod client;
+mod people;
 mod streams;
 
 pub use client::{Answers, Client, Connected, send};
+pub use people::{Person, World};
 pub use streams::{Incoming, LogReader, group_stream};
 
 use isi_account::{AccountKey, Role, TokenClaims};
@@ -81,6 +84,11 @@ impl Relay {
     /// The node's figures.
     pub fn stats(&self) -> NodeStats {
         self.monitor.stats()
+    }
+
+    /// The CA that its clients trust, PEM.
+    pub fn ca_pem(&self) -> Vec<u8> {
+        self.certificates.ca_pem().into_bytes()
     }
 
     /// Stops the relay and waits until it has stopped.
