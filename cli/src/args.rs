@@ -33,9 +33,9 @@ const BY_HAND: &str = "By hand, everything in the folder `here`:
   isi certs here --listen 127.0.0.1:4433
   isi token issue here --relay 127.0.0.1:4433 alice=organizer bob=viewer carol=participant
   isi-relay --config here/relay.toml
-  isi share here/alice.isi                     prints LINK
-  isi view here/bob.isi LINK --drive
-  isi chat here/carol.isi LINK";
+  isi share here/alice.isi --lend > here/link
+  isi view here/bob.isi here/link --drive
+  isi chat here/carol.isi here/link";
 
 /// Share a screen, drive it, talk, through a relay that can read none of it.
 #[derive(Debug, Parser)]
@@ -111,7 +111,9 @@ pub struct DemoArgs {
 
 /// `isi certs`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  isi certs here --listen 127.0.0.1:4433\n\nWrites ca.pem, relay.crt, relay.key (0600) and relay.toml.")]
+#[command(
+    after_help = "Example:\n  isi certs here --listen 127.0.0.1:4433\n\nWrites ca.pem, relay.crt, relay.key (0600) and relay.toml."
+)]
 pub struct CertsArgs {
     /// Folder to write to; made when it is not there
     pub folder: PathBuf,
@@ -147,7 +149,9 @@ pub enum TokenCommand {
         identities: Vec<PathBuf>,
     },
     /// Print a statement about a member's key, for apps that hold their own keys
-    #[command(after_help = "Example:\n  isi token statement here --session SESSION --subject 7f3a --role viewer --thumbprint KEY")]
+    #[command(
+        after_help = "Example:\n  isi token statement here --session SESSION --subject 7f3a --role viewer --thumbprint KEY"
+    )]
     Statement(StatementArgs),
 }
 
@@ -191,7 +195,9 @@ pub struct StatementArgs {
 
 /// `isi share`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  isi share here/alice.isi --source desktop\n\nStandard output has one line: the link. Whoever has the link and an identity of the same session may come in.")]
+#[command(
+    after_help = "Example:\n  isi share here/alice.isi --source desktop > here/link\n\nStandard output has one line: the link. Whoever has the link and an identity of the same session may come in."
+)]
 pub struct ShareArgs {
     /// The organizer's identity file, from `isi token issue`
     pub identity: PathBuf,
@@ -211,11 +217,13 @@ pub struct ShareArgs {
 
 /// `isi view`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  isi view here/bob.isi LINK --drive --png last.png\n\nWith --drive each line from standard input is typed at the shared screen, followed by Return.")]
+#[command(
+    after_help = "Example:\n  isi view here/bob.isi here/link --drive --png last.png\n\nWith --drive each line from standard input is typed at the shared screen, followed by Return."
+)]
 pub struct ViewArgs {
     /// Your identity file, from `isi token issue`
     pub identity: PathBuf,
-    /// The link that `isi share` printed
+    /// The link that `isi share` printed, or a file that holds it
     pub link: String,
     /// Ask to drive, and type lines from standard input
     #[arg(long)]
@@ -230,11 +238,13 @@ pub struct ViewArgs {
 
 /// `isi chat`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  isi chat here/carol.isi LINK\n\nLines:\n  /who            who is here, each with a short code\n  /to CODE TEXT   to one, private\n  anything else   to all")]
+#[command(
+    after_help = "Example:\n  isi chat here/carol.isi here/link\n\nLines:\n  /who            who is here, each with a short code\n  /to CODE TEXT   to one, private\n  anything else   to all"
+)]
 pub struct ChatArgs {
     /// Your identity file, from `isi token issue`
     pub identity: PathBuf,
-    /// The link that `isi share` printed
+    /// The link that `isi share` printed, or a file that holds it
     pub link: String,
 }
 
@@ -248,7 +258,8 @@ pub struct DoctorArgs {
 }
 
 fn point(text: &str) -> Result<(u16, u16), String> {
-    let parsed = text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
+    let parsed =
+        text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
     parsed.ok_or_else(|| "two numbers of pixels, as in 640,360".to_owned())
 }
 

@@ -18,8 +18,13 @@ pub const RELAY_CONFIG_FILE: &str = "relay.toml";
 /// When the address is not loopback, or files are there already or cannot be written.
 pub fn run(args: &CertsArgs) -> Result<(), Failure> {
     if !args.listen.ip().is_loopback() {
-        let message = format!("{} is not loopback, and throw-away certificates are for loopback only", args.listen);
-        return Err(Failure::new(Exit::Usage, message, "use 127.0.0.1, or a certificate of a real authority"));
+        let message =
+            format!("{} is not loopback, and throw-away certificates are for loopback only", args.listen);
+        return Err(Failure::new(
+            Exit::Usage,
+            message,
+            "use 127.0.0.1, or a certificate of a real authority",
+        ));
     }
     let usage = |error: &dyn std::error::Error| Failure::of(Exit::Usage, error);
     let certificates = DevCertificates::generate().map_err(|error| usage(&error))?;
@@ -32,7 +37,8 @@ pub fn run(args: &CertsArgs) -> Result<(), Failure> {
         (RELAY_CONFIG_FILE, config, false),
     ];
     for (name, text, secret) in files {
-        write_file(&args.folder.join(name), text.as_bytes(), secret, args.force).map_err(|error| usage(&error))?;
+        write_file(&args.folder.join(name), text.as_bytes(), secret, args.force)
+            .map_err(|error| usage(&error))?;
     }
     let folder = args.folder.display();
     eprintln!("made certificates for a week and {RELAY_CONFIG_FILE} in {folder}");

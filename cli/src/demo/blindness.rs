@@ -48,7 +48,8 @@ impl Blindness {
     /// Searches the participants' memory: viewers must hold every canary, third parties no private one. To be called
     /// before the needles are given to the participants themselves.
     pub async fn search_participants(&mut self, crew: &Crew) {
-        let wanted: Vec<Vec<u8>> = crew.planted.iter().map(|planted| planted.canary.bytes().to_vec()).collect();
+        let wanted: Vec<Vec<u8>> =
+            crew.planted.iter().map(|planted| planted.canary.bytes().to_vec()).collect();
         let (mut in_viewers, mut at_third) = (vec![false; wanted.len()], 0);
         for (index, hand) in crew.hands.iter().enumerate() {
             let found = match search_memory(hand.process.pid(), wanted.clone()).await {
@@ -69,7 +70,8 @@ impl Blindness {
     pub fn objects(&mut self, searches: &[ObjectSearch]) {
         let count = |pick: fn(&ObjectSearch) -> &Vec<bool>| {
             let needles = searches.iter().map(|search| pick(search).len()).max().unwrap_or(0);
-            let found = |needle: &usize| searches.iter().any(|search| pick(search).get(*needle) == Some(&true));
+            let found =
+                |needle: &usize| searches.iter().any(|search| pick(search).get(*needle) == Some(&true));
             (0..needles).filter(found).count() as u64
         };
         add(&mut self.figures.found_in_objects, count(|search| &search.in_sealed));

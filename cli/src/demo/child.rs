@@ -34,7 +34,11 @@ const NOTES_MAX: usize = 64;
 /// When the system does not tell.
 pub fn own_program() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot find this program itself: {error}"), "start isi by its full path")
+        Failure::new(
+            Exit::Usage,
+            format!("cannot find this program itself: {error}"),
+            "start isi by its full path",
+        )
     })
 }
 
@@ -56,9 +60,17 @@ impl ParticipantProcess {
     /// When no process can be started.
     pub fn start(name: String) -> Result<Self, Failure> {
         let mut command = Command::new(own_program()?);
-        command.arg(crate::args::PARTICIPANT_COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command
+            .arg(crate::args::PARTICIPANT_COMMAND)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let cannot = |what: &str| {
-            Failure::new(Exit::Usage, format!("cannot start {name}: {what}"), "check the limit of processes (ulimit -u)")
+            Failure::new(
+                Exit::Usage,
+                format!("cannot start {name}: {what}"),
+                "check the limit of processes (ulimit -u)",
+            )
         };
         let mut child = command.spawn().map_err(|error| cannot(&error.to_string()))?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -106,7 +118,9 @@ impl ParticipantProcess {
     /// # Errors
     /// When the participant failed, ended, or does not answer in time.
     pub async fn wait<T>(&mut self, pick: impl Fn(&Note) -> Option<T>) -> Result<T, Failure> {
-        if let Some((at, value)) = self.waiting.iter().enumerate().find_map(|(at, note)| Some((at, pick(note)?))) {
+        if let Some((at, value)) =
+            self.waiting.iter().enumerate().find_map(|(at, note)| Some((at, pick(note)?)))
+        {
             self.waiting.remove(at);
             return Ok(value);
         }

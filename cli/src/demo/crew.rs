@@ -82,7 +82,11 @@ impl Crew {
         });
         let (connection_key, member_thumbprint, canaries) = prepared.await?;
         let connection_key = connection_key.try_into().map_err(|_| {
-            Failure::new(Exit::ChecksFailed, "a participant has no public key", "use binaries of the same build")
+            Failure::new(
+                Exit::ChecksFailed,
+                "a participant has no public key",
+                "use binaries of the same build",
+            )
         })?;
         let subject = random::bytes::<8>().map_err(|error| Failure::of(Exit::Usage, &error))?;
         self.planted.extend(canaries.into_iter().map(|canary| Planted { owner: index, canary }));
@@ -194,7 +198,9 @@ impl Crew {
         let process = &mut self.hands[index].process;
         process.order(&Order::TellCiphertext).await?;
         let pieces = process.wait(|note| match note {
-            Note::Ciphertext { pieces } => Some(pieces.iter().filter_map(|piece| hex::decode(piece)).collect()),
+            Note::Ciphertext { pieces } => {
+                Some(pieces.iter().filter_map(|piece| hex::decode(piece)).collect())
+            }
             _ => None,
         });
         pieces.await
@@ -205,7 +211,8 @@ impl Crew {
     /// # Errors
     /// When somebody is gone.
     pub async fn search_objects(&mut self, needles: &[Planted]) -> Result<Vec<ObjectSearch>, Failure> {
-        let needles: Vec<String> = needles.iter().map(|planted| hex::encode(planted.canary.bytes())).collect();
+        let needles: Vec<String> =
+            needles.iter().map(|planted| hex::encode(planted.canary.bytes())).collect();
         let mut found = Vec::new();
         for hand in &mut self.hands {
             hand.process.order(&Order::SearchObjects { needles: needles.clone() }).await?;
@@ -254,9 +261,11 @@ fn entry_of(
     connect_addr: Option<SocketAddr>,
     invitation: Option<String>,
 ) -> Result<Entry, Failure> {
-    let cannot_sign = |error: isi_account::ClaimsError| Failure::new(Exit::Usage, error.to_string(), "run `isi doctor`");
+    let cannot_sign =
+        |error: isi_account::ClaimsError| Failure::new(Exit::Usage, error.to_string(), "run `isi doctor`");
     let now = unix_s();
-    let token = TokenClaims::new(role, &world.relay.to_string(), session, &hand.subject, &hand.connection_key);
+    let token =
+        TokenClaims::new(role, &world.relay.to_string(), session, &hand.subject, &hand.connection_key);
     let statement = StatementClaims::for_thumbprint(role, session, &hand.subject, &hand.member_thumbprint);
     Ok(Entry {
         relay: format!("isi://{}", world.relay),

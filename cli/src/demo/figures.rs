@@ -30,8 +30,11 @@ async fn get(admin: SocketAddr, path: &str) -> io::Result<String> {
 }
 
 fn parse(page: &str) -> RelayFigures {
-    let values: HashMap<&str, f64> =
-        page.lines().filter_map(|line| line.rsplit_once(' ')).filter_map(|(k, v)| Some((k, v.parse().ok()?))).collect();
+    let values: HashMap<&str, f64> = page
+        .lines()
+        .filter_map(|line| line.rsplit_once(' '))
+        .filter_map(|(k, v)| Some((k, v.parse().ok()?)))
+        .collect();
     let value = |name: &str| values.get(name).copied();
     let quantile = |quantile: &str| value(&format!("isi_relay_residence_ms{{quantile=\"{quantile}\"}}"));
     RelayFigures {

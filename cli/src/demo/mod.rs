@@ -28,7 +28,11 @@ use crate::{
 /// # Errors
 /// When it cannot be carried through, or a condition does not hold.
 pub async fn command(args: &DemoArgs) -> Result<(), Failure> {
-    let summary = run::run(args).await?;
+    // Processes and files of a run go with its future, so an interruption leaves nothing behind.
+    let summary = tokio::select! {
+        summary = run::run(args) => summary?,
+        _ = tokio::signal::ctrl_c() => return Err(Failure::new(Exit::ChecksFailed, "interrupted", "let the demo run to its end")),
+    };
     let verdict = summary.verdict();
     if args.json {
         println!("{}", serde_json::to_string(&summary).unwrap_or_default());

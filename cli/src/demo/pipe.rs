@@ -21,7 +21,9 @@ pub enum PipeError {
 ///
 /// # Errors
 /// See [`PipeError`].
-pub async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<T>, PipeError> {
+pub async fn receive<T: DeserializeOwned>(
+    from: &mut (impl AsyncBufRead + Unpin),
+) -> Result<Option<T>, PipeError> {
     let mut line = Vec::new();
     from.take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await?;
     if line.is_empty() {

@@ -8,7 +8,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::histogram::Histogram;
-use crate::{failure::Exit, search::{Canary, CanaryKind}};
+use crate::{
+    failure::Exit,
+    search::{Canary, CanaryKind},
+};
 
 /// Which screen an organizer shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -266,7 +269,12 @@ mod tests {
     #[test]
     fn orders_and_notes_are_one_line_each() {
         let plan = Plan { begin_us: 1, end_us: 2, private_to: Some("b".into()), drive: None };
-        for order in [Order::Prepare { canaries: vec![CanaryKind::Frame] }, Order::Begin(plan), Order::TellCode { members: 3 }, Order::Leave] {
+        for order in [
+            Order::Prepare { canaries: vec![CanaryKind::Frame] },
+            Order::Begin(plan),
+            Order::TellCode { members: 3 },
+            Order::Leave,
+        ] {
             let line = serde_json::to_string(&order).unwrap();
             assert!(!line.contains('\n'));
             let again: Order = serde_json::from_str(&line).unwrap();

@@ -185,11 +185,19 @@ fn configuration() -> String {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Usage, format!("cannot write {}: {error}", path.display()), "set TMPDIR to a folder that may be written to")
+    Failure::new(
+        Exit::Usage,
+        format!("cannot write {}: {error}", path.display()),
+        "set TMPDIR to a folder that may be written to",
+    )
 }
 
 fn cannot_start(error: &io::Error) -> Failure {
-    Failure::new(Exit::Relay, format!("cannot start the relay: {error}"), "correct --relay-bin, or leave it out")
+    Failure::new(
+        Exit::Relay,
+        format!("cannot start the relay: {error}"),
+        "correct --relay-bin, or leave it out",
+    )
 }
 
 /// The relay's own error and hint, where it left some.
@@ -198,7 +206,8 @@ fn last_words(file: &Path, code: Option<i32>) -> Failure {
     let line = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
     let exit = code.and_then(|code| u8::try_from(code).ok()).and_then(Exit::from_code).unwrap_or(Exit::Relay);
     let message = line("error: ").unwrap_or_else(|| "it ended at once".to_owned());
-    let hint = line("hint: ").unwrap_or_else(|| "start isi-relay --config by hand and read its log".to_owned());
+    let hint =
+        line("hint: ").unwrap_or_else(|| "start isi-relay --config by hand and read its log".to_owned());
     Failure::new(exit, message, hint).while_doing("the relay did not start")
 }
 
@@ -223,7 +232,10 @@ mod tests {
         fs::write(&file, "error: address in use\nhint: choose another\n").unwrap();
         let failure = last_words(&file, Some(5));
         assert_eq!(failure.exit(), Exit::Bind);
-        assert_eq!(failure.to_string(), "error: the relay did not start: address in use\nhint: choose another");
+        assert_eq!(
+            failure.to_string(),
+            "error: the relay did not start: address in use\nhint: choose another"
+        );
         assert_eq!(last_words(&file, None).exit(), Exit::Relay);
     }
 

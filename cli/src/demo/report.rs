@@ -28,9 +28,19 @@ impl Report<'_> {
     fn session(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = self.summary;
         let (width, height) = s.screen;
-        writeln!(f, "session   1 organizer, {} viewers, {:.1} s, codes {}", s.viewers, s.seconds, equal(s.codes_equal))?;
+        writeln!(
+            f,
+            "session   1 organizer, {} viewers, {:.1} s, codes {}",
+            s.viewers,
+            s.seconds,
+            equal(s.codes_equal)
+        )?;
         let per_second = s.frames_sent as f64 / s.seconds.max(0.001);
-        writeln!(f, "screen    {} {width}x{height}, {} frames ({per_second:.1}/s, {:.0} kbit/s)", s.source, s.frames_sent, s.screen_kbit_per_s)?;
+        writeln!(
+            f,
+            "screen    {} {width}x{height}, {} frames ({per_second:.1}/s, {:.0} kbit/s)",
+            s.source, s.frames_sent, s.screen_kbit_per_s
+        )?;
         for (number, frames) in s.frames_received.iter().enumerate() {
             writeln!(f, "          viewer {} decoded {frames}", number + 1)?;
         }
@@ -47,12 +57,27 @@ impl Report<'_> {
     fn blindness(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let c = &self.summary.canaries;
         writeln!(f, "blindness {} canaries planted (16 random bytes each)", c.planted)?;
-        let searches = format!("{} searches, {:.0} MiB", c.relay_searches, c.relay_bytes_searched as f64 / 1_048_576.0);
+        let searches =
+            format!("{} searches, {:.0} MiB", c.relay_searches, c.relay_bytes_searched as f64 / 1_048_576.0);
         writeln!(f, "          relay's memory     {} ({searches})", found(c.found_in_relay))?;
         writeln!(f, "          relay's log        {}", found(c.found_in_log))?;
-        writeln!(f, "          UDP payloads       {} ({} payloads)", found(c.found_on_wire), c.wire_payloads_searched)?;
-        writeln!(f, "          sealed objects     {} ({} objects)", found(c.found_in_objects), c.objects_searched)?;
-        writeln!(f, "          third parties      {} (private messages)", found(c.private_found_in_third_party))?;
+        writeln!(
+            f,
+            "          UDP payloads       {} ({} payloads)",
+            found(c.found_on_wire),
+            c.wire_payloads_searched
+        )?;
+        writeln!(
+            f,
+            "          sealed objects     {} ({} objects)",
+            found(c.found_in_objects),
+            c.objects_searched
+        )?;
+        writeln!(
+            f,
+            "          third parties      {} (private messages)",
+            found(c.private_found_in_third_party)
+        )?;
         writeln!(f, "  control viewers' memory    {}", found(c.found_in_viewer))?;
         writeln!(f, "  control opened objects     {}", found(c.control_found_in_opened_objects))?;
         writeln!(f, "  control ciphertext, relay  {}", found(c.control_ciphertext_found_in_relay))
@@ -60,9 +85,16 @@ impl Report<'_> {
 
     fn relay(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let relay = &self.summary.relay;
-        let bytes = relay.resident_bytes_max.map_or("unknown".to_owned(), |bytes| format!("{:.0} KiB", bytes as f64 / 1024.0));
+        let bytes = relay
+            .resident_bytes_max
+            .map_or("unknown".to_owned(), |bytes| format!("{:.0} KiB", bytes as f64 / 1024.0));
         let cpu = relay.cpu_ms.map_or("unknown".to_owned(), |ms| format!("{ms:.0} ms"));
-        writeln!(f, "relay     {} binary, CPU {cpu}, ciphertext held at most {bytes}, {}", self.summary.relay_binary, latency(&relay.residence_ms))
+        writeln!(
+            f,
+            "relay     {} binary, CPU {cpu}, ciphertext held at most {bytes}, {}",
+            self.summary.relay_binary,
+            latency(&relay.residence_ms)
+        )
     }
 
     fn conclusion(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

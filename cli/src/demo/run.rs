@@ -67,7 +67,8 @@ pub async fn run(args: &DemoArgs) -> Result<Summary, Failure> {
 }
 
 fn make_keys(folder: &TempFolder) -> Result<(AccountKey, String), Failure> {
-    let certificates = isi_certs_dev::DevCertificates::generate().map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let certificates =
+        isi_certs_dev::DevCertificates::generate().map_err(|error| Failure::of(Exit::Usage, &error))?;
     certificates.save(folder.path()).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let account = AccountKey::generate().map_err(|error| Failure::of(Exit::Usage, &error))?;
     let jwks = folder.path().join(relay_config::JWKS_FILE);
@@ -101,7 +102,10 @@ impl Demo<'_> {
         let sharing = Sharing { source: self.args.source, fps: self.args.fps };
         let (source, screen) = crew.share(sharing).await?;
         let codes_equal = crew.codes_are_equal().await?;
-        eprintln!("sharing {source} {}x{} with {} viewers, viewer {DRIVER} has the lease", screen.0, screen.1, self.args.viewers);
+        eprintln!(
+            "sharing {source} {}x{} with {} viewers, viewer {DRIVER} has the lease",
+            screen.0, screen.1, self.args.viewers
+        );
 
         let seconds = u64::from(self.args.seconds);
         let drive = self.drive(&source, true);
@@ -124,7 +128,11 @@ impl Demo<'_> {
     }
 
     /// The table runs, and the relay's memory is searched a few times, until the plan is over and everything has arrived.
-    async fn measure(&mut self, crew: &mut Crew, plan: &Plan) -> Result<(Vec<Counts>, RelayFigures), Failure> {
+    async fn measure(
+        &mut self,
+        crew: &mut Crew,
+        plan: &Plan,
+    ) -> Result<(Vec<Counts>, RelayFigures), Failure> {
         sleep_until_us(plan.begin_us).await;
         let cpu_before = figures::cpu_ms(self.relay.pid());
         let (mut table, mut before) = (Table::new(), vec![Counts::default(); crew.hands.len()]);
@@ -193,12 +201,15 @@ impl Demo<'_> {
 
     /// A session of its own, with fresh participants, that all goes through the proxy.
     async fn wire_phase(&mut self, source: &str) -> Result<Vec<[u8; CANARY_BYTES]>, Failure> {
-        let no_proxy = |error: std::io::Error| Failure::of(Exit::Bind, &error).while_doing("starting the UDP proxy");
+        let no_proxy =
+            |error: std::io::Error| Failure::of(Exit::Bind, &error).while_doing("starting the UDP proxy");
         let proxy = UdpProxy::start(self.relay.address()).await.map_err(no_proxy)?;
         let mut crew = Crew::muster(2, " (on the wire)").await?;
         self.blindness.planted(&crew.planted);
         for planted in &crew.planted {
-            proxy.watch_for(planted.canary.bytes()).map_err(|error| Failure::of(Exit::NotSearched, &error))?;
+            proxy
+                .watch_for(planted.canary.bytes())
+                .map_err(|error| Failure::of(Exit::NotSearched, &error))?;
         }
         crew.enter(&self.world, Some(proxy.address())).await?;
         let choice = if source == "desktop" { SourceChoice::Desktop } else { SourceChoice::X11 };
@@ -246,7 +257,9 @@ async fn settle(crew: &Crew) -> Vec<Counts> {
     let mut counts = counts_of(crew);
     for _ in 0..SETTLE_POLLS {
         let totals = Totals::of(&counts);
-        if totals.received >= totals.expected && totals.input_sent <= totals.input_applied + totals.input_refused {
+        if totals.received >= totals.expected
+            && totals.input_sent <= totals.input_applied + totals.input_refused
+        {
             break;
         }
         tokio::time::sleep(SETTLE_POLL).await;
@@ -292,7 +305,8 @@ impl Totals {
 fn summarize(args: &DemoArgs, binary: &RelayBinary, measured: Measured, blindness: &Blindness) -> Summary {
     let Measured { source, screen, seconds, counts, codes_equal, relay, .. } = measured;
     let totals = Totals::of(&counts);
-    let (organizer, viewers) = counts.split_first().map_or((Counts::default(), &[][..]), |(o, v)| (o.clone(), v));
+    let (organizer, viewers) =
+        counts.split_first().map_or((Counts::default(), &[][..]), |(o, v)| (o.clone(), v));
     let mut latency = Histogram::default();
     viewers.iter().for_each(|viewer| latency.merge(&viewer.frame_latency));
     Summary {

@@ -141,7 +141,9 @@ impl Verdict {
         match found {
             None => self.not_searched.push(place),
             Some(count) => {
-                self.check(count == planted, || format!("control: {count} of {planted} canaries found in {place}"));
+                self.check(count == planted, || {
+                    format!("control: {count} of {planted} canaries found in {place}")
+                });
             }
         }
     }
@@ -160,11 +162,16 @@ impl Summary {
 
     fn judge_screen(&self, verdict: &mut Verdict) {
         verdict.check(self.frames_sent > 0, || "no frame was sent".to_owned());
-        for (viewer, (frames, keyframes)) in self.frames_received.iter().zip(&self.keyframes_decoded).enumerate() {
+        for (viewer, (frames, keyframes)) in
+            self.frames_received.iter().zip(&self.keyframes_decoded).enumerate()
+        {
             let name = viewer + 1;
             verdict.check(*keyframes > 0, || format!("viewer {name} decoded no keyframe"));
             verdict.check(frames * 100 >= self.frames_sent * FRAMES_PERCENT_MIN, || {
-                format!("viewer {name} decoded {frames} of {} frames, less than {FRAMES_PERCENT_MIN} %", self.frames_sent)
+                format!(
+                    "viewer {name} decoded {frames} of {} frames, less than {FRAMES_PERCENT_MIN} %",
+                    self.frames_sent
+                )
             });
         }
     }
@@ -192,7 +199,8 @@ impl Summary {
         verdict.all_found(found.found_in_viewer, found.planted, "the viewers' memory");
         verdict.all_found(found.control_found_in_opened_objects, found.planted, "opened objects");
         if let Some(control) = found.control_found_on_wire {
-            verdict.check(control > 0, || "control: what was sent through the proxy was not found".to_owned());
+            verdict
+                .check(control > 0, || "control: what was sent through the proxy was not found".to_owned());
         }
         if let Some(pieces) = found.control_ciphertext_found_in_relay {
             verdict.check(pieces > 0, || "control: no ciphertext found in the relay's memory".to_owned());
@@ -299,7 +307,9 @@ pub(crate) mod tests {
         assert_eq!(json["canaries"]["found_in_log"], serde_json::Value::Null);
         assert_eq!(json["canaries"]["planted"], 8);
         assert_eq!(json["private_messages_leaked"], 0);
-        for path in ["/frame_latency_ms/p99", "/input_latency_ms/max", "/relay/residence_ms/p50", "/relay/cpu_ms"] {
+        for path in
+            ["/frame_latency_ms/p99", "/input_latency_ms/max", "/relay/residence_ms/p50", "/relay/cpu_ms"]
+        {
             assert!(json.pointer(path).unwrap().is_number(), "{path}");
         }
     }

@@ -64,7 +64,10 @@ impl Default for Table {
 fn lines(view: &View<'_>) -> Vec<String> {
     let mut lines = vec![
         format!("{:5.1} / {:.0} s      {}", view.elapsed_s, view.total_s, foot(view)),
-        format!("{:<20}{:>9}{:>9}{:>9}{:>9}{:>10}{:>7}", "", "frames/s", "kbit/s", "p50 ms", "p99 ms", "messages", "lease"),
+        format!(
+            "{:<20}{:>9}{:>9}{:>9}{:>9}{:>10}{:>7}",
+            "", "frames/s", "kbit/s", "p50 ms", "p99 ms", "messages", "lease"
+        ),
     ];
     for (number, now) in view.participants.iter().enumerate() {
         let zero = Counts::default();
@@ -102,10 +105,17 @@ fn progress_line(view: &View<'_>) -> String {
     let mut latency = Histogram::default();
     view.participants.iter().for_each(|counts| latency.merge(&counts.frame_latency));
     let Percentiles { p50, p99, .. } = latency.percentiles();
-    let frames: Vec<String> = view.participants[1..].iter().map(|counts| counts.frames_received.to_string()).collect();
+    let frames: Vec<String> =
+        view.participants[1..].iter().map(|counts| counts.frames_received.to_string()).collect();
     let sent = view.participants.first().map_or(0, |organizer| organizer.frames_sent);
     let frames = frames.join(" and ");
-    format!("{:5.1} s: {sent} frames sent, {frames} decoded, p50 {} ms, p99 {} ms, {}", view.elapsed_s, ms(p50), ms(p99), foot(view))
+    format!(
+        "{:5.1} s: {sent} frames sent, {frames} decoded, p50 {} ms, p99 {} ms, {}",
+        view.elapsed_s,
+        ms(p50),
+        ms(p99),
+        foot(view)
+    )
 }
 
 fn ms(value: Option<f64>) -> String {
@@ -118,9 +128,11 @@ mod tests {
 
     #[test]
     fn rates_are_differences_over_the_step() {
-        let mut viewer = Counts { frames_received: 45, frame_bytes: 100_000, has_lease: true, ..Counts::default() };
+        let mut viewer =
+            Counts { frames_received: 45, frame_bytes: 100_000, has_lease: true, ..Counts::default() };
         viewer.frame_latency.record(2_000);
-        let before = [Counts::default(), Counts { frames_received: 30, frame_bytes: 50_000, ..Counts::default() }];
+        let before =
+            [Counts::default(), Counts { frames_received: 30, frame_bytes: 50_000, ..Counts::default() }];
         let participants = [Counts { frames_sent: 15, ..Counts::default() }, viewer];
         let view = View {
             elapsed_s: 1.5,

@@ -21,7 +21,9 @@ const UDP_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn udp() -> Check {
     let (outcome, detail, hint) = match exchange() {
         Ok(()) => (Outcome::Good, "datagrams pass on loopback".to_owned(), ""),
-        Err(error) => (Outcome::Missing, error.to_string(), "allow UDP on the loopback interface (firewall, container)"),
+        Err(error) => {
+            (Outcome::Missing, error.to_string(), "allow UDP on the loopback interface (firewall, container)")
+        }
     };
     Check { name: "UDP loopback", outcome, detail, hint, needed: true }
 }
@@ -41,7 +43,10 @@ pub(super) fn buffers() -> Check {
         // Refusals show in the sizes read back.
         drop(state.set_recv_buffer_size(UdpSockRef::from(&socket), BUFFER_BYTES_WANTED));
         drop(state.set_send_buffer_size(UdpSockRef::from(&socket), BUFFER_BYTES_WANTED));
-        Ok((state.recv_buffer_size(UdpSockRef::from(&socket))?, state.send_buffer_size(UdpSockRef::from(&socket))?))
+        Ok((
+            state.recv_buffer_size(UdpSockRef::from(&socket))?,
+            state.send_buffer_size(UdpSockRef::from(&socket))?,
+        ))
     });
     let hint = "for a busy relay: sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304";
     let (outcome, detail, hint) = match sizes {
@@ -65,7 +70,11 @@ pub(super) fn gso() -> Check {
         name: "UDP GSO",
         outcome: if good { Outcome::Good } else { Outcome::Limited },
         detail: format!("{segments} datagrams per send"),
-        hint: if good { "" } else { "Linux 4.18 or newer sends several datagrams at once, which saves a relay CPU time" },
+        hint: if good {
+            ""
+        } else {
+            "Linux 4.18 or newer sends several datagrams at once, which saves a relay CPU time"
+        },
         needed: false,
     }
 }
@@ -77,7 +86,9 @@ pub(super) fn display() -> Check {
             let (width, height) = source.size();
             (Outcome::Good, format!("{width}x{height} pixels can be shared"), "")
         }
-        Err(error) => (Outcome::Limited, error.to_string(), "without one, --source desktop shares the built-in desktop"),
+        Err(error) => {
+            (Outcome::Limited, error.to_string(), "without one, --source desktop shares the built-in desktop")
+        }
     };
     Check { name: "X display", outcome, detail, hint, needed: false }
 }
@@ -86,9 +97,11 @@ pub(super) fn display() -> Check {
 pub(super) fn memory() -> Check {
     let (outcome, detail, hint) = match search_child() {
         Ok(bytes) => (Outcome::Good, format!("{} KiB of a child's memory searched", bytes / 1024), ""),
-        Err(MemorySearchError::NotOffered) => {
-            (Outcome::Limited, MemorySearchError::NotOffered.to_string(), "on Linux the demo searches the relay's memory")
-        }
+        Err(MemorySearchError::NotOffered) => (
+            Outcome::Limited,
+            MemorySearchError::NotOffered.to_string(),
+            "on Linux the demo searches the relay's memory",
+        ),
         Err(error) => {
             let hint = "allow ptrace of own children (kernel.yama.ptrace_scope at most 1; containers: --cap-add=SYS_PTRACE)";
             (Outcome::Missing, error.to_string(), hint)
@@ -101,7 +114,11 @@ fn search_child() -> Result<u64, MemorySearchError> {
     let program = std::env::current_exe().map_err(MemorySearchError::Gone)?;
     // Waits for an order that never comes.
     let mut command = Command::new(program);
-    command.arg(crate::args::PARTICIPANT_COMMAND).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg(crate::args::PARTICIPANT_COMMAND)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut child = command.spawn().map_err(MemorySearchError::Gone)?;
     let found = ProcessMemory::open(child.id()).and_then(|memory| memory.search(&mut Needles::default()));
     drop(child.kill());

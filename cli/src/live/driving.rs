@@ -6,9 +6,9 @@ use crate::screen::keysym_of_char;
 
 /// Press and release for each character, in order; a line feed is Return.
 pub fn key_strokes(text: &str) -> impl Iterator<Item = InputEvent> + '_ {
-    text.chars().map(keysym_of_char).flat_map(|keysym| {
-        [true, false].map(|pressed| InputEvent::Key { keysym, pressed })
-    })
+    text.chars()
+        .map(keysym_of_char)
+        .flat_map(|keysym| [true, false].map(|pressed| InputEvent::Key { keysym, pressed }))
 }
 
 #[cfg(test)]

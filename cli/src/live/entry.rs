@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use isi_client::{ConnectOptions, Credentials, Events, ObjectObserver, RelayUrl, Session, TrustAnchors, JoinError, Invitation, IssuerKeys};
+use isi_client::{
+    ConnectOptions, Credentials, Events, Invitation, IssuerKeys, JoinError, ObjectObserver, RelayUrl,
+    Session, TrustAnchors,
+};
 
 use crate::failure::{Exit, Failure};
 
@@ -28,7 +31,8 @@ pub struct Way<'a> {
 /// What a person has to correct, with the exit code that says whose fault it is.
 pub async fn enter(way: Way<'_>, credentials: Credentials) -> Result<(Session, Events), Failure> {
     let url: RelayUrl = way.relay.parse().map_err(|error| Failure::of(Exit::Usage, &error))?;
-    let issuers = IssuerKeys::from_jwks(way.issuer_keys.as_bytes()).map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let issuers = IssuerKeys::from_jwks(way.issuer_keys.as_bytes())
+        .map_err(|error| Failure::of(Exit::Usage, &error))?;
     let trust = match way.ca_pem {
         "" => TrustAnchors::System,
         pem => TrustAnchors::Pem(pem.as_bytes().to_vec()),
@@ -39,7 +43,8 @@ pub async fn enter(way: Way<'_>, credentials: Credentials) -> Result<(Session, E
     let entered = match way.invitation {
         None => Session::create(options, credentials, issuers).await,
         Some(fragment) => {
-            let invitation = Invitation::from_fragment(fragment).map_err(|error| Failure::of(Exit::Usage, &error))?;
+            let invitation =
+                Invitation::from_fragment(fragment).map_err(|error| Failure::of(Exit::Usage, &error))?;
             Session::join(options, credentials, issuers, &invitation).await
         }
     };
@@ -49,7 +54,9 @@ pub async fn enter(way: Way<'_>, credentials: Credentials) -> Result<(Session, E
 /// Faults of what a person brought are usage errors, the rest is the relay's.
 fn join_failure(error: &JoinError) -> Failure {
     let exit = match error {
-        JoinError::Trust(_) | JoinError::Token(_) | JoinError::OtherSession | JoinError::Identity(_) => Exit::Usage,
+        JoinError::Trust(_) | JoinError::Token(_) | JoinError::OtherSession | JoinError::Identity(_) => {
+            Exit::Usage
+        }
         _ => Exit::Relay,
     };
     Failure::of(exit, error)

@@ -3,8 +3,7 @@
 use std::sync::mpsc as blocking;
 
 use isi_client::{
-    InputReceiver, InputToApply, ScreenPublisher, Sent,
-    TrackSendError,
+    InputReceiver, InputToApply, ScreenPublisher, Sent, TrackSendError,
     payload::{InputEvent, ScreenFrame},
 };
 use tokio::sync::mpsc;
@@ -39,7 +38,8 @@ pub async fn share_frames(
         asked &= !frame.keyframe;
         let data = std::mem::take(&mut frame.data);
         let bytes = data.len();
-        let coded = ScreenFrame { captured_at_us: frame.captured_at_us, keyframe: frame.keyframe, data: data.into() };
+        let coded =
+            ScreenFrame { captured_at_us: frame.captured_at_us, keyframe: frame.keyframe, data: data.into() };
         match publisher.send(&coded).await {
             Ok(Sent::Sent) => on_sent(&frame, bytes),
             Ok(Sent::Dropped) | Err(TrackSendError::TooLarge) => {}
@@ -53,10 +53,16 @@ pub async fn share_frames(
 }
 
 /// Applies what the driver does until the lease ends, releases included. With `spare_typing` typed text is only noted.
-pub async fn apply_input(mut input: InputReceiver, orders: blocking::Sender<ScreenOrder>, spare_typing: bool) {
+pub async fn apply_input(
+    mut input: InputReceiver,
+    orders: blocking::Sender<ScreenOrder>,
+    spare_typing: bool,
+) {
     while let Some(next) = input.next().await {
         let order = match next {
-            InputToApply::Event { event: InputEvent::Text(_), at_us } if spare_typing => ScreenOrder::Spare { at_us },
+            InputToApply::Event { event: InputEvent::Text(_), at_us } if spare_typing => {
+                ScreenOrder::Spare { at_us }
+            }
             InputToApply::Event { event, at_us } => ScreenOrder::Inject { event, at_us },
             InputToApply::Release(event) => ScreenOrder::Inject { event, at_us: monotonic_us() },
         };

@@ -12,10 +12,11 @@ use crate::{
 /// # Errors
 /// What a person has to correct.
 pub async fn chat(args: &ChatArgs) -> Result<(), Failure> {
-    let link = Link::parse(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(None)?;
     let (session, events, _) = enter(&args.identity, Some(&link)).await?;
     eprintln!("you are in; /who lists people, /to CODE TEXT writes to one, Ctrl-C leaves");
+    println!("* compare this code: {}", session.session_code().await.map_err(|error| relay_failure(&error))?);
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = print_events(events, session.clone()) => Err(ended),
@@ -65,7 +66,8 @@ async fn who(session: &Session) -> Result<(), String> {
 
 async fn whisper(session: &Session, code: &str, text: &str) -> Result<(), String> {
     let members = session.members().await.map_err(|error| error.to_string())?;
-    let member = crowd::find(&members, code).ok_or_else(|| format!("nobody or several begin with {code}; /who lists people"))?;
+    let member = crowd::find(&members, code)
+        .ok_or_else(|| format!("nobody or several begin with {code}; /who lists people"))?;
     session.send_private(member.id, text).await.map_err(|error| error.to_string())
 }
 

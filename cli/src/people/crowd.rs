@@ -13,7 +13,10 @@ pub(super) fn code_of(member: &SessionMember) -> &str {
 /// The short code of a member, if it is still there.
 pub(super) async fn name_of(session: &Session, id: MemberId) -> String {
     let members = session.members().await.unwrap_or_default(); // over: the end is told elsewhere
-    members.iter().find(|member| member.id == id).map_or("somebody".to_owned(), |member| code_of(member).to_owned())
+    members
+        .iter()
+        .find(|member| member.id == id)
+        .map_or("somebody".to_owned(), |member| code_of(member).to_owned())
 }
 
 /// The one member with this short code; none when two share it.

@@ -19,8 +19,10 @@ const LEASE: std::time::Duration = std::time::Duration::from_secs(600);
 pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
     let stop = stop_asked(args.seconds)?;
     // First the screen: without one there is nothing to invite to.
-    let settings = ScreenSettings { source: args.source, fps: args.fps, trailer: Vec::new(), send_still: false };
-    let screen = ScreenThread::start(settings, |_| ()).await.map_err(|error| Failure::of(Exit::Display, &error))?;
+    let settings =
+        ScreenSettings { source: args.source, fps: args.fps, trailer: Vec::new(), send_still: false };
+    let screen =
+        ScreenThread::start(settings, |_| ()).await.map_err(|error| Failure::of(Exit::Display, &error))?;
     let (session, events, relay) = enter(&args.identity, None).await?;
     let invitation = session.invite().await.map_err(|error| relay_failure(&error))?;
     let publisher = session.publish_screen().await.map_err(|error| relay_failure(&error))?;
@@ -39,11 +41,18 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
 }
 
 /// Tells what happens and lends the screen; comes back when the session is over.
-async fn attend(mut events: Events, session: Session, orders: blocking::Sender<ScreenOrder>, lend: bool) -> Failure {
+async fn attend(
+    mut events: Events,
+    session: Session,
+    orders: blocking::Sender<ScreenOrder>,
+    lend: bool,
+) -> Failure {
     let mut driven = None;
     while let Some(event) = events.next().await {
         match event {
-            Event::LeaseRequested(who) if lend && driven.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) => {
+            Event::LeaseRequested(who)
+                if lend && driven.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) =>
+            {
                 driven = lend_to(&session, who, orders.clone()).await;
             }
             Event::LeaseRequested(who) => {

@@ -29,13 +29,23 @@ const FIGURES_EVERY: Duration = Duration::from_secs(2);
 /// # Errors
 /// What a person has to correct.
 pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
-    let link = Link::parse(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
     let (session, events, _) = enter(&args.identity, Some(&link)).await?;
     eprintln!("you are in; Ctrl-C leaves");
+    eprintln!(
+        "* compare this code: {}",
+        session.session_code().await.map_err(|error| relay_failure(&error))?
+    );
     let (stop_viewing, viewing) = watch::channel(false);
     let figures = Arc::new(Mutex::new(Figures::default()));
-    let mut eye = Eye { session: session.clone(), viewing, figures: Arc::clone(&figures), screen: None, drive: args.drive };
+    let mut eye = Eye {
+        session: session.clone(),
+        viewing,
+        figures: Arc::clone(&figures),
+        screen: None,
+        drive: args.drive,
+    };
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = eye.follow(events) => Err(ended),
@@ -70,7 +80,9 @@ impl Eye {
                 eprintln!("{line}");
             }
             let done = match event {
-                Event::TrackAvailable(track) if track.kind() == TrackKind::Screen && self.screen.is_none() => {
+                Event::TrackAvailable(track)
+                    if track.kind() == TrackKind::Screen && self.screen.is_none() =>
+                {
                     self.watch(track).await
                 }
                 Event::LeaseGranted(lease) if self.drive && lease.driver == self.session.me() => {
@@ -148,14 +160,21 @@ async fn tell_figures(figures: &Mutex<Figures>) -> std::convert::Infallible {
         let seconds = FIGURES_EVERY.as_secs_f64();
         let (rate, kbit) = (frames as f64 / seconds, bytes as f64 * 8.0 / 1000.0 / seconds);
         // The sender's clock is comparable on one machine only; elsewhere the figure means nothing.
-        let p50 = latency.percentiles().p50.map_or(String::new(), |ms| format!(", latency on this machine {ms:.1} ms"));
+        let p50 = latency
+            .percentiles()
+            .p50
+            .map_or(String::new(), |ms| format!(", latency on this machine {ms:.1} ms"));
         eprintln!("{rate:.1} frames/s, {kbit:.0} kbit/s{p50}");
     }
 }
 
 fn save_picture(decoder: Option<&FrameDecoder>, path: &Path) -> Result<(), Failure> {
     let picture = decoder.and_then(FrameDecoder::picture).ok_or_else(|| {
-        Failure::new(Exit::ChecksFailed, "no picture arrived", "view for longer, and check that the other side shares")
+        Failure::new(
+            Exit::ChecksFailed,
+            "no picture arrived",
+            "view for longer, and check that the other side shares",
+        )
     })?;
     write_png(picture, path).map_err(|error| Failure::of(Exit::Usage, &error))
 }

@@ -20,7 +20,10 @@ pub fn make_keys(folder: &Path) -> Result<(), Failure> {
     let key = AccountKey::generate().map_err(|error| key_failure(&error))?;
     key.save(&folder.join(ACCOUNT_FILE)).map_err(|error| key_failure(&error))?;
     key.jwks().save(&folder.join(JWKS_FILE)).map_err(|error| key_failure(&error))?;
-    eprintln!("made {ACCOUNT_FILE} (keep it secret) and {JWKS_FILE} (for relays and clients) in {}", folder.display());
+    eprintln!(
+        "made {ACCOUNT_FILE} (keep it secret) and {JWKS_FILE} (for relays and clients) in {}",
+        folder.display()
+    );
     Ok(())
 }
 

@@ -155,7 +155,8 @@ mod tests {
         let path = folder.path().join("a.isi");
         let identity = Identity::draw().unwrap();
         identity.save(&path, false).unwrap();
-        let (before, after) = (identity.public_keys().unwrap(), Identity::load(&path).unwrap().public_keys().unwrap());
+        let (before, after) =
+            (identity.public_keys().unwrap(), Identity::load(&path).unwrap().public_keys().unwrap());
         assert_eq!(before.connection, after.connection);
         assert_eq!(before.member_thumbprint, after.member_thumbprint);
         assert_ne!(before.connection, Identity::draw().unwrap().public_keys().unwrap().connection);
@@ -167,6 +168,9 @@ mod tests {
         let path = folder.path().join("b.isi");
         write_file(&path, b"{\"relay\":1}", true, false).unwrap();
         let error = Identity::load(&path).err().unwrap().to_string();
-        assert!(error.contains("b.isi is no identity file") && error.ends_with("`isi token issue`"), "{error}");
+        assert!(
+            error.contains("b.isi is no identity file") && error.ends_with("`isi token issue`"),
+            "{error}"
+        );
     }
 }

@@ -23,7 +23,8 @@ use crate::{
 pub fn issue(args: &IssueArgs) -> Result<(), Failure> {
     let people = args.people.iter().map(|text| parse_person(text)).collect::<Result<Vec<_>, _>>()?;
     let relay = format!("isi://{}", args.relay);
-    let url: RelayUrl = relay.parse().map_err(|error| Failure::of(Exit::Usage, &error).while_doing("--relay"))?;
+    let url: RelayUrl =
+        relay.parse().map_err(|error| Failure::of(Exit::Usage, &error).while_doing("--relay"))?;
     let session = args.session.as_deref().map_or_else(new_session, parse_session)?;
     let account = open_or_make_account(&args.folder)?;
     let ca_pem = std::fs::read_to_string(args.folder.join(CA_FILE)).unwrap_or_default(); // none: the system's own
@@ -96,7 +97,11 @@ fn sign(
 pub fn parse_session(text: &str) -> Result<SessionId, Failure> {
     let bytes = hex::decode(text).and_then(|bytes| bytes.try_into().ok());
     bytes.map(SessionId).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("{text:?} is no session"), "a session is 32 hex digits, as `isi token issue` prints it")
+        Failure::new(
+            Exit::Usage,
+            format!("{text:?} is no session"),
+            "a session is 32 hex digits, as `isi token issue` prints it",
+        )
     })
 }
 
@@ -117,7 +122,11 @@ fn parse_person(text: &str) -> Result<(&str, Role), Failure> {
 
 fn parse_role(text: &str) -> Result<Role, Failure> {
     Role::from_name(text).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("{text:?} is no role"), "roles are organizer, participant and viewer")
+        Failure::new(
+            Exit::Usage,
+            format!("{text:?} is no role"),
+            "roles are organizer, participant and viewer",
+        )
     })
 }
 

@@ -79,7 +79,8 @@ pub fn write_file(path: &Path, bytes: &[u8], secret: bool, replace: bool) -> Res
         fs::remove_file(path).map_err(write_error)?;
     }
     let mode = if secret { SECRET_MODE } else { PUBLIC_MODE };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(write_error)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(write_error)?;
     file.write_all(bytes).map_err(write_error)
 }
 

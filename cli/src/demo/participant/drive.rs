@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use isi_client::{
-    InputSender,
-    InputSendError,
+    InputSendError, InputSender,
     payload::{InputEvent, TypedText},
 };
 
@@ -61,7 +60,12 @@ struct Hand {
 }
 
 impl Hand {
-    async fn work(&mut self, plan: &Plan, drive: &Drive, typed: Option<TypedText>) -> Result<(), InputSendError> {
+    async fn work(
+        &mut self,
+        plan: &Plan,
+        drive: &Drive,
+        typed: Option<TypedText>,
+    ) -> Result<(), InputSendError> {
         self.middle = match drive.at {
             Some(at) => at,
             None => self.find_middle().await,
@@ -115,7 +119,8 @@ impl Hand {
     async fn point(&mut self, step: u32, careful: bool) -> Result<(), InputSendError> {
         let radius = if careful { 2.0 } else { f64::from(self.middle.1) * 0.6 };
         let angle = f64::from(step % ROUND_STEPS) / f64::from(ROUND_STEPS) * std::f64::consts::TAU;
-        let along = |middle: u16, offset: f64| (f64::from(middle) + offset * radius).clamp(0.0, 65_535.0) as u16;
+        let along =
+            |middle: u16, offset: f64| (f64::from(middle) + offset * radius).clamp(0.0, 65_535.0) as u16;
         let (x, y) = (along(self.middle.0, angle.cos()), along(self.middle.1, angle.sin()));
         self.send(InputEvent::PointerMove { x, y }).await
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use isi_client::{Event, Events, Lease, RemoteTrack, Session};
 use isi_client::TrackKind;
+use isi_client::{Event, Events, Lease, RemoteTrack, Session};
 use tokio::sync::watch;
 
 use super::{board::Board, talk};
@@ -24,6 +24,7 @@ pub(super) async fn follow(
             }
             Event::Message(message) if message.from != session.me() => board.change(|counts| {
                 counts.messages_received += 1;
+                counts.log_sequence = counts.log_sequence.max(message.sequence);
                 if message.private && !talk::is_addressed_to(&subject, &message.text) {
                     counts.private_leaked += 1;
                 }
@@ -46,7 +47,9 @@ pub(super) async fn follow(
 
 async fn watch_screen(session: Session, track: RemoteTrack, board: Arc<Board>) {
     match session.subscribe_screen(track).await {
-        Ok(receiver) => drop(view_frames(receiver, std::future::pending(), |view| board.frame_decoded(view)).await),
+        Ok(receiver) => {
+            drop(view_frames(receiver, std::future::pending(), |view| board.frame_decoded(view)).await)
+        }
         Err(error) => board.trouble(&format!("the screen cannot be viewed: {error}")),
     }
 }

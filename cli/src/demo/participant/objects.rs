@@ -53,7 +53,8 @@ impl ObjectStore {
         let kept = self.lock();
         let middles = kept.objects.iter().rev().filter_map(|(sealed, _)| {
             let middle = sealed.len() / 2;
-            (sealed.len() >= 2 * EDGE_BYTES + PIECE_BYTES).then(|| hex::encode(&sealed[middle..middle + PIECE_BYTES]))
+            (sealed.len() >= 2 * EDGE_BYTES + PIECE_BYTES)
+                .then(|| hex::encode(&sealed[middle..middle + PIECE_BYTES]))
         });
         middles.take(PIECES).collect()
     }
@@ -88,7 +89,8 @@ mod tests {
         let store = ObjectStore::default();
         store.keep(b"xxxxxxxx", b"a canary inside");
         store.keep(b"leaky canary", b"something");
-        let found = store.search(&[b"canary".to_vec(), b"canary inside".to_vec(), b"nowhere".to_vec()]).unwrap();
+        let found =
+            store.search(&[b"canary".to_vec(), b"canary inside".to_vec(), b"nowhere".to_vec()]).unwrap();
         assert_eq!(found.objects, 2);
         assert_eq!(found.in_sealed, [true, false, false]);
         assert_eq!(found.in_opened, [true, true, false]);

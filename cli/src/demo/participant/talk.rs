@@ -31,7 +31,9 @@ pub(super) fn address(to: &str, text: &str) -> String {
 
 /// Whether a text is for this subject.
 pub(super) fn is_addressed_to(subject: &str, text: &str) -> bool {
-    text.strip_prefix("for ").and_then(|text| text.strip_prefix(subject)).is_some_and(|text| text.starts_with(": "))
+    text.strip_prefix("for ")
+        .and_then(|text| text.strip_prefix(subject))
+        .is_some_and(|text| text.starts_with(": "))
 }
 
 /// Says it again and again until the end.
