@@ -2,7 +2,7 @@ use super::requests::{Pending, answer, nobody};
 use super::state::State;
 use crate::clock::Clock;
 use crate::command::Reply;
-use crate::error::{ChangeError, Disconnected, RequestError};
+use crate::error::{ChangeError, Disconnected, Refusal, RequestError};
 use crate::event::Event;
 use crate::limits::{ADMIT_BATCH_MEMBERS_MAX, ADMIT_BATCH_MS, APPLICANTS_MAX, COMMIT_TRIES_MAX};
 use crate::options::AdmitPolicy;
@@ -110,11 +110,14 @@ impl State {
         }
         let id = ApplicantId(self.membership.next_applicant);
         self.membership.next_applicant += 1;
-        self.membership.applicants.insert(id, Asking {
+        self.membership.applicants.insert(
+            id,
+            Asking {
                 request: entry.payload,
                 participant: entry.sender,
                 key_thumbprint: applicant.key_thumbprint().to_owned(),
-            });
+            },
+        );
         match self.membership.policy {
             AdmitPolicy::Ask => self.events.send(Event::JoinRequested {
                 applicant: id,
@@ -228,7 +231,8 @@ impl State {
     ) {
         self.group.discard_staged();
         self.membership.in_flight = None;
-        match position.filter(|position| position.incarnation == self.position.incarnation) {
+        let lost_race = error == RequestError::Refused(Refusal::Conflict);
+        match position.filter(|position| lost_race && position.incarnation == self.position.incarnation) {
             Some(position) if change.tries < COMMIT_TRIES_MAX => {
                 change.tries += 1;
                 self.membership.queue.push_front(change);

@@ -103,7 +103,13 @@ impl State {
     fn handle_signal(&mut self, from: MemberId, signal: Signal, entry: &LogEntry) {
         match signal {
             Signal::Text(TextMessage { text, at_us }) => {
-                self.events.send(Event::Message(TextReceived { from, text, private: false, at_us, sequence: entry.sequence }));
+                self.events.send(Event::Message(TextReceived {
+                    from,
+                    text,
+                    private: false,
+                    at_us,
+                    sequence: entry.sequence,
+                }));
             }
             Signal::Announce(participant) => self.handle_announce(from, participant, entry),
             Signal::LeaseRequest => self.events.send(Event::LeaseRequested(from)),

@@ -208,7 +208,12 @@ impl State {
     }
 
     /// A private object from the log.
-    pub(super) fn handle_private(&mut self, from: MemberId, object: Bytes, sequence: u64) -> Result<(), Refused> {
+    pub(super) fn handle_private(
+        &mut self,
+        from: MemberId,
+        object: Bytes,
+        sequence: u64,
+    ) -> Result<(), Refused> {
         let now = self.clock.now();
         let reading = self.conversations.from(from).ok_or(Refused::UnknownConversation)?;
         let opener = reading.opener.as_mut().ok_or(Refused::UnknownConversation)?;

@@ -103,6 +103,10 @@ impl Driver {
                 if matches!(command, Command::Leave) {
                     *leaving = Some(Instant::now() + LEAVE_TIMEOUT);
                 }
+                // What was dropped before the call was made has its turn before it.
+                while let Ok(notice) = notices.try_recv() {
+                    state.handle_notice(notice);
+                }
                 state.handle_command(command);
                 COMMANDS
             }

@@ -5,9 +5,11 @@ use crate::inbox::Inbox;
 use crate::payload::ScreenFrame;
 use crate::transport::{IncomingGroup, NextObject};
 use bytes::Bytes;
-use isi_e2ee::{Expected, Opened, Opener, Transport};
+use isi_e2ee::{Expected, OpenError, Opened, Opener, SWITCH_DELAY_MS, Transport};
 use isi_wire::ResetCode;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 
 /// Receives the frames of one member's screen. Dropping it ends the subscription.
 ///
@@ -22,6 +24,9 @@ pub struct ScreenReceiver {
     current: Option<Reading>,
     newer: Option<Reading>,
     unopened: Option<(Bytes, u64)>,
+    /// When to ask for a keyframe because the sender has sealed for those who were there before this member.
+    ask_at: Option<Instant>,
+    has_opened: bool,
     /// No group comes any more; what is there is still read to its end.
     closed: bool,
 }
@@ -50,7 +55,18 @@ impl ScreenReceiver {
     pub(crate) fn new(shared: Arc<Shared>, track: RemoteTrack, groups: Inbox<IncomingGroup>) -> Self {
         let opener = Opener::new(&shared.keyring, track.member.leaf, track.track, track.kind);
         let opener = ObjectOpener::new(Arc::clone(&shared), opener);
-        Self { shared, track, opener, groups, current: None, newer: None, unopened: None, closed: false }
+        Self {
+            shared,
+            track,
+            opener,
+            groups,
+            current: None,
+            newer: None,
+            unopened: None,
+            closed: false,
+            ask_at: None,
+            has_opened: false,
+        }
     }
 
     /// The track.
@@ -78,7 +94,16 @@ impl ScreenReceiver {
             let opened = self.opener.open(expected, object).await;
             self.unopened = None;
             match opened.map_err(Refused::Object).and_then(decode) {
-                Ok((frame, index)) => return Some(ReceivedFrame { frame, group, index, sealed_bytes }),
+                Ok((frame, index)) => {
+                    self.has_opened = true;
+                    return Some(ReceivedFrame { frame, group, index, sealed_bytes });
+                }
+                // Nobody's fault: senders go on with the epoch before for a moment after somebody came. What they send
+                // then is not for the newcomer, who needs a keyframe of its own epoch.
+                Err(Refused::Object(OpenError::OldEpoch)) if !self.has_opened => {
+                    let switched = Instant::now() + Duration::from_millis(SWITCH_DELAY_MS);
+                    self.ask_at.get_or_insert(switched);
+                }
                 Err(why) => self.shared.refused(self.track.member, why),
             }
         }
@@ -89,19 +114,33 @@ impl ScreenReceiver {
         loop {
             self.skip_to_newest();
             let Some(current) = &mut self.current else {
-                let group = self.groups.next().await?;
-                self.current = Some(Reading { group, ready: None });
+                tokio::select! {
+                    biased;
+                    () = due(self.ask_at) => self.ask(),
+                    group = self.groups.next() => self.current = Some(Reading { group: group?, ready: None }),
+                }
                 continue;
             };
             let group = current.group.header.group;
-            match read(current, self.newer.as_mut(), &self.groups, self.closed).await {
+            let turn = tokio::select! {
+                biased;
+                () = due(self.ask_at) => Turn::Ask,
+                turn = read(current, self.newer.as_mut(), &self.groups, self.closed) => turn,
+            };
+            match turn {
                 Turn::Older(NextObject::Object(object)) => return Some((object, group)),
                 Turn::Older(NextObject::Finished | NextObject::Cut) => self.current = self.newer.take(),
                 Turn::Newer => self.give_up_older(),
                 Turn::Arrived(arrived) => self.take_in(arrived),
                 Turn::Closed => self.closed = true,
+                Turn::Ask => self.ask(),
             }
         }
+    }
+
+    fn ask(&mut self) {
+        self.ask_at = None;
+        self.request_keyframe();
     }
 
     fn give_up_older(&mut self) {
@@ -142,6 +181,7 @@ enum Turn {
     Newer,
     Arrived(IncomingGroup),
     Closed,
+    Ask,
 }
 
 /// What happens first: the older group goes on, else the newer one has its keyframe, else another group arrives.
@@ -168,6 +208,13 @@ async fn read(
 async fn prefetch(newer: Option<&mut Reading>) {
     match newer {
         Some(reading) => reading.ready = Some(reading.group.next().await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
