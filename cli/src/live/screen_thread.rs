@@ -101,12 +101,14 @@ impl ScreenThread {
             Ok(source) => {
                 if opened.send(Ok((source.name(), source.size()))).is_ok() {
                     let on_applied = Box::new(on_applied);
-                    Worker { source, settings, frames: frame_sender, orders: order_receiver, on_applied }.run();
+                    Worker { source, settings, frames: frame_sender, orders: order_receiver, on_applied }
+                        .run();
                 }
             }
         };
         thread::Builder::new().name("screen".to_owned()).spawn(body).map_err(SourceError::SharedMemory)?;
-        let (name, size) = is_open.await.map_err(|_| SourceError::NoDisplay { reason: "its thread ended".into() })??;
+        let (name, size) =
+            is_open.await.map_err(|_| SourceError::NoDisplay { reason: "its thread ended".into() })??;
         Ok(Self { name, size, frames, orders })
     }
 }
@@ -194,7 +196,12 @@ mod tests {
     use crate::screen::FrameDecoder;
 
     fn settings() -> ScreenSettings {
-        ScreenSettings { source: SourceChoice::Desktop, fps: 120, trailer: b"trailer bytes".to_vec(), send_still: true }
+        ScreenSettings {
+            source: SourceChoice::Desktop,
+            fps: 120,
+            trailer: b"trailer bytes".to_vec(),
+            send_still: true,
+        }
     }
 
     #[tokio::test]
@@ -213,7 +220,9 @@ mod tests {
     #[tokio::test]
     async fn keyframes_come_when_asked_for_and_events_are_applied_in_order() {
         let (sender, mut applied) = mpsc::channel(8);
-        let on_applied = move |done| drop(sender.try_send(done));
+        let on_applied = move |done| {
+            let _ = sender.try_send(done);
+        };
         let mut screen = ScreenThread::start(settings(), on_applied).await.unwrap();
         screen.frames.recv().await.unwrap().unwrap();
         for at_us in [7, 8] {

@@ -24,9 +24,13 @@ use crate::{
 /// Comes in with an identity file: creates its session, or joins it where there is a link.
 async fn enter(identity: &Path, link: Option<&Link>) -> Result<(Session, Events, String), Failure> {
     let identity = Identity::load(identity).map_err(|error| Failure::of(Exit::Usage, &error))?;
+    if let Some(link) = link.filter(|link| link.relay != identity.relay) {
+        let message = format!("the link is for another relay ({}) than the identity ({})", link.relay, identity.relay);
+        return Err(Failure::new(Exit::Usage, message, "make an identity for that relay with `isi token issue --relay`"));
+    }
     let credentials = identity.credentials().map_err(|error| Failure::of(Exit::Usage, &error))?;
     let way = Way {
-        relay: link.map_or(&identity.relay, |link| &link.relay),
+        relay: &identity.relay,
         connect_addr: None,
         ca_pem: &identity.ca_pem,
         issuer_keys: &identity.issuer_keys,

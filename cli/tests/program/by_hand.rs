@@ -70,6 +70,9 @@ fn people_share_view_drive_and_chat() {
     writeln!(dave_says, "hello back").unwrap();
     assert!(carol_hears.any(|line| line.ends_with(": hello back")));
 
+    let elsewhere = link.replace("127.0.0.1", "localhost");
+    assert_failed(&run(&["view", &folder.text("bob.isi"), &elsewhere]), 2, "another relay");
+
     let png = folder.text("bob.png");
     fs::write(folder.file("link"), &link).unwrap();
     let mut view = isi(&[
@@ -115,9 +118,11 @@ fn a_wrong_certificate_a_stolen_token_and_a_foreign_relay_are_told_apart() {
     assert_failed(&no_ca, 2, "no PEM certificate");
     let stolen = change("stolen.isi", &|identity, other| identity["token"] = other["token"].clone());
     assert_failed(&stolen, 4, "another key");
-    let wrong_host =
-        change("host.isi", &|identity, _| identity["relay"] = format!("isi://localhost:{port}").into());
-    assert_failed(&wrong_host, 4, "another relay");
+    // The relay sees a proof for another origin than the token's: not to be told from a wrong key.
+    let wrong_host = change("host.isi", &|identity, _| {
+        identity["relay"] = format!("isi://localhost:{port}").into();
+    });
+    assert_failed(&wrong_host, 4, "another key");
     let no_token = change("none.isi", &|identity, _| identity["token"] = "nonsense".into());
     assert_failed(&no_token, 2, "token is not a JWT");
     let statement = change("said.isi", &|identity, other| identity["statement"] = other["statement"].clone());
