@@ -18,8 +18,8 @@ fn fanout(c: &mut Criterion) {
     group.sampling_mode(SamplingMode::Flat).sample_size(20);
     for receivers in [1, 8] {
         group.throughput(Throughput::Bytes((receivers * FRAME_BYTES) as u64));
-        let mut ours = runtime.block_on(Fanout::ours(receivers));
-        let mut stock = runtime.block_on(Fanout::stock(receivers));
+        let mut ours = runtime.block_on(Fanout::ours(receivers, FRAME_BYTES));
+        let mut stock = runtime.block_on(Fanout::stock(receivers, FRAME_BYTES));
         group.bench_function(BenchmarkId::new("relay", receivers), |b| {
             b.iter_custom(|frames| timed(&runtime, &mut ours, frames));
         });
