@@ -1,6 +1,6 @@
 //! Tests over the real relay and the whole tree: what several of them need. Nobody depends on this crate.
 
-#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "in a test these are the failure")]
+#![expect(clippy::expect_used, reason = "in a test these are the failure")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
