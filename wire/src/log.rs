@@ -1,5 +1,5 @@
 use crate::class::byte_enum;
-use crate::codec::{Field, decode_whole, get_bytes, get_list, get_u8, put_bytes};
+use crate::codec::{Field, decode_whole, get_bytes, get_list, get_option, get_u8, put_bytes, put_option};
 use crate::limits::{LOG_ITEM_BYTES_MAX, LOG_PAYLOAD_BYTES_MAX, WELCOMES_PER_COMMIT_MAX};
 use crate::{Audience, DecodeError, Frame, LogPosition, ParticipantId, RequestId, get_varint, put_varint};
 use bytes::Bytes;
@@ -34,24 +34,24 @@ pub enum LogUpload {
         /// Opaque, at most [`LOG_PAYLOAD_BYTES_MAX`] bytes.
         payload: Bytes,
     },
-    /// A commit and its Welcomes: all are sequenced, or none.
+    /// A commit and its Welcome: all is sequenced, or nothing.
     Commit {
         /// Answered by `Appended` or by `Refused` with the log's position.
         request: RequestId,
         /// Where the committer believes the log stands.
         expected: LogPosition,
-        /// The commit, at most [`LOG_ITEM_BYTES_MAX`] bytes with its Welcomes.
+        /// The commit, at most [`LOG_ITEM_BYTES_MAX`] bytes with its Welcome.
         commit: Bytes,
-        /// At most [`WELCOMES_PER_COMMIT_MAX`].
-        welcomes: Vec<Welcome>,
+        /// For those it adds.
+        welcome: Option<Welcome>,
     },
 }
 
-/// One Welcome of a commit.
+/// A commit's Welcome: MLS makes one for all it adds, so it is uploaded once (RFC 9420 section 12.4.3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
-    /// For whom.
-    pub participant: ParticipantId,
+    /// For whom, at most [`WELCOMES_PER_COMMIT_MAX`]; each gets an entry of its own, in this order.
+    pub participants: Vec<ParticipantId>,
     /// Opaque.
     pub payload: Bytes,
 }
@@ -86,15 +86,15 @@ impl LogUpload {
                 put_bytes(&mut body, payload);
                 0x01
             }
-            Self::Commit { request, expected, commit, welcomes } => {
+            Self::Commit { request, expected, commit, welcome } => {
                 request.put(&mut body);
                 expected.put(&mut body);
                 put_bytes(&mut body, commit);
-                put_varint(&mut body, welcomes.len() as u64);
-                for welcome in welcomes {
-                    welcome.participant.put(&mut body);
-                    put_bytes(&mut body, &welcome.payload);
-                }
+                put_option(&mut body, welcome.as_ref(), |out, welcome| {
+                    put_varint(out, welcome.participants.len() as u64);
+                    welcome.participants.iter().for_each(|participant| participant.put(out));
+                    put_bytes(out, &welcome.payload);
+                });
                 0x02
             }
         };
@@ -118,9 +118,9 @@ impl LogUpload {
                 request: Field::get(input)?,
                 expected: Field::get(input)?,
                 commit: get_bytes(input, "commit", LOG_ITEM_BYTES_MAX)?,
-                welcomes: get_list(input, "welcomes", WELCOMES_PER_COMMIT_MAX, |input| {
+                welcome: get_option(input, "welcome", |input| {
                     Ok(Welcome {
-                        participant: Field::get(input)?,
+                        participants: get_list(input, "participants", WELCOMES_PER_COMMIT_MAX, Field::get)?,
                         payload: get_bytes(input, "welcome", LOG_ITEM_BYTES_MAX)?,
                     })
                 })?,

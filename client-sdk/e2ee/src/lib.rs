@@ -35,7 +35,7 @@
 //! let applicant = root.check_join_request(&ann.join_request(), now)?;
 //! let staged = root.admit(&[applicant], now)?;
 //! root.handle_commit(&staged.commit, at)?; // when it comes back from the log
-//! let ann = ann.join(&staged.welcomes[0], now, at)?;
+//! let ann = ann.join(staged.welcome.as_deref().unwrap_or_default(), now, at)?;
 //! assert_eq!(root.session_code(), ann.session_code());
 //!
 //! let mut sealer = Sealer::new(&root.keyring(), TrackId(1), TrackKind::Message)?;

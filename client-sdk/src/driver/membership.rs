@@ -202,13 +202,11 @@ impl State {
     }
 
     fn upload(&mut self, change: Change, staged: Staged, welcomes_for: &[ParticipantId]) {
-        let welcomes = welcomes_for.iter().zip(staged.welcomes);
-        let welcomes = welcomes
-            .map(|(participant, payload)| Welcome { participant: *participant, payload: payload.into() });
-        let welcomes = welcomes.collect();
+        let participants = welcomes_for.to_vec();
+        let welcome = staged.welcome.map(|payload| Welcome { participants, payload: payload.into() });
         let request = self.requests.add(Pending::Commit(change));
         let upload =
-            LogUpload::Commit { request, expected: self.position, commit: staged.commit.into(), welcomes };
+            LogUpload::Commit { request, expected: self.position, commit: staged.commit.into(), welcome };
         upload.encode(&mut self.out.log);
         self.membership.in_flight = Some(InFlight::Uploaded);
     }

@@ -35,8 +35,8 @@ impl Session {
                 );
                 Ok(())
             }
-            LogUpload::Commit { request, expected, commit, welcomes } => {
-                let answer = self.commit(now, key, expected, commit, welcomes);
+            LogUpload::Commit { request, expected, commit, welcome } => {
+                let answer = self.commit(now, key, expected, commit, welcome);
                 self.answer_commit(key, request, answer);
                 Ok(())
             }
@@ -75,14 +75,14 @@ impl Session {
         Ok(self.sequence(now, NewEntry { sender, kind, readers, payload }))
     }
 
-    /// Compare-and-set: the commit and its Welcomes get consecutive numbers, or nothing happens.
+    /// Compare-and-set: the commit and its Welcome for each new member get consecutive numbers, or nothing happens.
     fn commit(
         &mut self,
         now: Timestamp,
         from: Key<Participant>,
         expected: LogPosition,
         commit: Bytes,
-        welcomes: Vec<Welcome>,
+        welcome: Option<Welcome>,
     ) -> Result<u64, RefuseReason> {
         let peer = &self.peers.all[from];
         let sender = peer.id;
@@ -90,20 +90,20 @@ impl Session {
             return Err(RefuseReason::Forbidden);
         }
         self.compare(expected)?;
-        let subjects = welcomes.iter().map(|welcome| self.subject(welcome.participant));
-        let subjects = subjects.collect::<Result<Vec<_>, _>>()?;
-        let bytes: usize =
-            welcomes.iter().map(|welcome| welcome.payload.len() + WELCOME_OVERHEAD_BYTES).sum();
+        let Welcome { participants, payload } =
+            welcome.unwrap_or(Welcome { participants: Vec::new(), payload: Bytes::new() });
+        let readers = participants.into_iter().map(|new| Ok(Readers::One(new, self.subject(new)?)));
+        let readers = readers.collect::<Result<Vec<_>, RefuseReason>>()?;
+        let bytes = readers.len() * (payload.len() + WELCOME_OVERHEAD_BYTES);
         if self.log.welcome_bytes() + bytes > self.limits.welcomes.bytes_max {
             return Err(RefuseReason::Limit);
         }
         self.check_rate(now, from, commit.len() + bytes)?;
-        let readers = Readers::Everyone;
-        let first =
-            self.sequence(now, NewEntry { sender, kind: EntryKind::Commit, readers, payload: commit });
-        for (welcome, subject) in welcomes.into_iter().zip(subjects) {
-            let readers = Readers::One(welcome.participant, subject);
-            let payload = welcome.payload;
+        let everyone =
+            NewEntry { sender, kind: EntryKind::Commit, readers: Readers::Everyone, payload: commit };
+        let first = self.sequence(now, everyone);
+        for readers in readers {
+            let payload = payload.clone();
             self.sequence(now, NewEntry { sender, kind: EntryKind::Welcome, readers, payload });
         }
         Ok(first)

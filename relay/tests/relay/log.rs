@@ -82,15 +82,14 @@ async fn of_two_commits_for_one_position_the_first_wins_and_the_other_learns_whe
     let mut first = relay.join(Role::Organizer, session).await;
     let mut second = relay.join(Role::Organizer, session).await;
     let expected = first.joined.position;
-    let commit =
-        |request, welcomes| LogUpload::Commit { request, expected, commit: "commit".into(), welcomes };
+    let commit = |request, welcome| LogUpload::Commit { request, expected, commit: "commit".into(), welcome };
 
     let request = first.request();
-    let welcome = Welcome { participant: second.id(), payload: "welcome".into() };
-    first.upload(&commit(request, vec![welcome])).await;
+    let welcome = Welcome { participants: vec![second.id()], payload: "welcome".into() };
+    first.upload(&commit(request, Some(welcome))).await;
     let sequence = first.hear(answer_to(request)).await.unwrap();
     let request = second.request();
-    second.upload(&commit(request, Vec::new())).await;
+    second.upload(&commit(request, None)).await;
     let (reason, position) = second.hear(answer_to(request)).await.unwrap_err();
     assert_eq!(reason, RefuseReason::Conflict);
     assert_eq!(position, Some(LogPosition { last_handshake: sequence, ..expected }));

@@ -200,10 +200,10 @@ fn log_samples() -> Vec<Sample> {
                 request: RequestId(2),
                 expected,
                 commit: Bytes::from_static(b"commit"),
-                welcomes: vec![Welcome {
-                    participant: ParticipantId(9),
+                welcome: Some(Welcome {
+                    participants: vec![ParticipantId(9), ParticipantId(10)],
                     payload: Bytes::from_static(b"welcome"),
-                }],
+                }),
             },
         ),
     ];

@@ -15,8 +15,8 @@ use std::collections::HashSet;
 pub struct Staged {
     /// The commit, for everyone.
     pub commit: Vec<u8>,
-    /// The Welcomes, one for each applicant in the order given.
-    pub welcomes: Vec<Vec<u8>>,
+    /// The Welcome, one for all whom the commit adds: each finds its own secrets in it.
+    pub welcome: Option<Vec<u8>>,
 }
 
 /// Why no commit was staged; the group is as it was.
@@ -88,14 +88,12 @@ impl Group {
         }
         let adds = applicants.iter().map(|applicant| applicant.key_package.clone()).collect();
         let plan = Plan { adds, ..Plan::default() };
-        let mut staged = self.stage(plan, CommitReason::Admit, now)?;
-        // One Welcome serves all who were added: each finds its own secrets in it.
-        let welcome = staged.welcomes.pop().ok_or(StageError::Library)?;
-        if staged.commit.len() + welcome.len() * applicants.len() > LOG_ITEM_BYTES_MAX {
+        let staged = self.stage(plan, CommitReason::Admit, now)?;
+        let welcome_bytes = staged.welcome.as_ref().ok_or(StageError::Library)?.len();
+        if staged.commit.len() + welcome_bytes > LOG_ITEM_BYTES_MAX {
             self.discard_staged();
             return Err(StageError::TooLarge);
         }
-        staged.welcomes = vec![welcome; applicants.len()];
         Ok(staged)
     }
 
@@ -198,7 +196,7 @@ impl Group {
             return Err(StageError::TooLarge);
         }
         self.staged = Some(StagedCommit { commit: commit.clone(), changes, media_key });
-        Ok(Staged { commit, welcomes: welcome.into_iter().collect() })
+        Ok(Staged { commit, welcome })
     }
 
     pub(super) fn before(&self) -> Before<'_> {
@@ -243,7 +241,7 @@ impl std::fmt::Debug for Staged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Staged")
             .field("commit_bytes", &self.commit.len())
-            .field("welcomes", &self.welcomes.len())
+            .field("welcome_bytes", &self.welcome.as_ref().map(Vec::len))
             .finish()
     }
 }

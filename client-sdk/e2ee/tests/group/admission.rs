@@ -186,9 +186,9 @@ fn a_key_package_serves_once() {
     let applicant = root.check_join_request(&cid.join_request(), NOW).unwrap();
     let staged = root.admit(std::slice::from_ref(&applicant), NOW).unwrap();
     root.handle_commit(&staged.commit, AT).unwrap();
-    let group = cid.join(&staged.welcomes[0], NOW, AT).unwrap();
+    let group = cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap();
     // The joiner has no keys for a second time, the organizer does not answer it twice.
-    assert_eq!(cid.join(&staged.welcomes[0], NOW, AT).unwrap_err(), WelcomeRefused::NotForUs);
+    assert_eq!(cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap_err(), WelcomeRefused::NotForUs);
     let refused = root.check_join_request(&cid.join_request(), NOW).unwrap_err();
     assert_eq!(refused, JoinRequestRefused::AlreadyAMember);
     assert_eq!(root.admit(std::slice::from_ref(&applicant), NOW), Err(StageError::KeyPackageReused));
@@ -202,7 +202,7 @@ fn a_key_package_serves_once() {
     let applicant = root.check_join_request(&cid.join_request(), NOW).unwrap();
     let staged = root.admit(&[applicant], NOW).unwrap();
     root.handle_commit(&staged.commit, AT).unwrap();
-    assert_in_step(&[&root, &cid.join(&staged.welcomes[0], NOW, AT).unwrap()]);
+    assert_in_step(&[&root, &cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap()]);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn refused_with(
         PendingMember::new(issuer().identity("cid", "viewer"), SESSION, issuers, &expected).unwrap();
     let applicant = root.check_join_request(&cid.join_request(), NOW).unwrap();
     let staged = root.admit(&[applicant], NOW).unwrap();
-    cid.join(&staged.welcomes[0], now, AT).unwrap_err()
+    cid.join(staged.welcome.as_deref().unwrap(), now, AT).unwrap_err()
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_joiner_insists_on_its_issuer_keys() {
         let applicant = root.check_join_request(&cid.join_request(), NOW).unwrap();
         let staged = root.admit(&[applicant], NOW).unwrap();
         root.discard_staged();
-        assert_eq!(cid.join(&staged.welcomes[0], NOW, AT).map(drop), expected);
+        assert_eq!(cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).map(drop), expected);
     }
 }
 
@@ -363,14 +363,14 @@ fn noise_and_others_welcomes_are_no_welcome() {
     assert_eq!(cid.join(&[0xff; 300], NOW, AT).unwrap_err(), WelcomeRefused::Malformed);
     let applicant = root.check_join_request(&dan.join_request(), NOW).unwrap();
     let staged = root.admit(&[applicant], NOW).unwrap();
-    assert_eq!(cid.join(&staged.welcomes[0], NOW, AT).unwrap_err(), WelcomeRefused::NotForUs);
+    assert_eq!(cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap_err(), WelcomeRefused::NotForUs);
     assert_eq!(cid.join(&staged.commit, NOW, AT).unwrap_err(), WelcomeRefused::Malformed);
     root.handle_commit(&staged.commit, AT).unwrap();
     // It was never used up, so the right one still works.
     let applicant = root.check_join_request(&cid.join_request(), NOW).unwrap();
     let staged = root.admit(&[applicant], NOW).unwrap();
     root.handle_commit(&staged.commit, AT).unwrap();
-    assert_in_step(&[&root, &cid.join(&staged.welcomes[0], NOW, AT).unwrap()]);
+    assert_in_step(&[&root, &cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap()]);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn an_applicant_of_a_lost_commit_is_admitted_by_the_next() {
     let staged = root.admit(&[applicant], NOW).unwrap();
     assert_ne!(lost.commit, staged.commit);
     follow(&mut root, &mut [&mut ann, &mut bob], &staged);
-    let cid = cid.join(&staged.welcomes[0], NOW, AT).unwrap();
+    let cid = cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap();
     assert_in_step(&[&root, &ann, &bob, &cid]);
 }
 
@@ -134,7 +134,7 @@ fn mutated_handshakes_and_noise_are_refused_without_a_panic() {
     follow(
         &mut root,
         &mut [&mut ann, &mut bob],
-        &isi_e2ee::Staged { commit: genuine[1].clone(), welcomes: vec![] },
+        &isi_e2ee::Staged { commit: genuine[1].clone(), welcome: None },
     );
     assert_in_step(&[&root, &ann, &bob]);
 }

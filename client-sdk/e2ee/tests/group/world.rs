@@ -86,7 +86,7 @@ pub(crate) fn admit(by: &mut Group, others: &mut [&mut Group], subject: &str, ro
     let applicant = by.check_join_request(&pending.join_request(), NOW).unwrap();
     let staged = by.admit(&[applicant], NOW).unwrap();
     follow(by, others, &staged);
-    pending.join(&staged.welcomes[0], NOW, AT).unwrap()
+    pending.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap()
 }
 
 /// The commit comes back from the log to its maker and goes to the others.

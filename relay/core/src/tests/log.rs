@@ -25,9 +25,9 @@ fn say(world: &mut World, from: u64, audience: Audience) -> u64 {
 fn commit(world: &mut World, from: u64, expected: LogPosition, welcomes: &[u64]) -> RelayMessage {
     let request = world.request();
     let commit = Bytes::from_static(b"commit");
-    let welcome = |who: &u64| Welcome { participant: id(*who), payload: Bytes::from_static(b"welcome") };
-    let welcomes = welcomes.iter().map(welcome).collect();
-    world.upload(from, LogUpload::Commit { request, expected, commit, welcomes });
+    let participants = welcomes.iter().map(|who| id(*who)).collect();
+    let welcome = Some(Welcome { participants, payload: Bytes::from_static(b"welcome") });
+    world.upload(from, LogUpload::Commit { request, expected, commit, welcome });
     world.answer(from, request)
 }
 

@@ -205,11 +205,10 @@ impl Run {
         let upload = if self.rng.below(3) == 0 {
             let position = self.world.session.log.position();
             let last_handshake = position.last_handshake - self.rng.below(2).min(position.last_handshake);
-            let welcomes = (0..self.rng.below(3))
-                .map(|_| Welcome { participant: id(self.someone()), payload: self.rng.bytes(100) })
-                .collect();
+            let participants = (0..self.rng.below(3)).map(|_| id(self.someone())).collect();
+            let welcome = Some(Welcome { participants, payload: self.rng.bytes(100) });
             let expected = LogPosition { last_handshake, ..position };
-            LogUpload::Commit { request, expected, commit: self.rng.bytes(100), welcomes }
+            LogUpload::Commit { request, expected, commit: self.rng.bytes(100), welcome }
         } else {
             let (audience, payload) = (self.audience(), self.rng.bytes(100));
             LogUpload::Append { request, kind: EntryKind::Message, audience, payload }
