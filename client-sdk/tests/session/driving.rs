@@ -1,11 +1,12 @@
 //! Leases: who may drive, until when, and what happens to held keys.
 
-use crate::support::{Person, World, within};
+use isi_account::Role;
 use isi_client::payload::InputEvent;
 use isi_client::{
     DriveError, Event, GrantError, InputReceiver, InputSendError, InputSender, InputToApply, Lease,
     LeaseEndReason, LeaseScope, Refused,
 };
+use isi_testkit::{Person, World, within};
 use std::time::Duration;
 
 const KEYS: LeaseScope = LeaseScope { pointer: true, keyboard: true, clipboard: false, rectangle: None };
@@ -61,7 +62,7 @@ async fn applied(receiver: &mut InputReceiver) -> Option<InputToApply> {
 #[tokio::test]
 async fn the_driver_types_and_what_it_held_is_released_when_it_gives_up() {
     let world = World::start();
-    let (mut root, [mut one, mut two]) = world.people().await;
+    let (mut root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let (mut receiver, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
     let seen = granted(&mut two).await;
     assert_eq!((seen.driver, seen.driven), (two.member("person-0").await, two.member("root").await));
@@ -89,7 +90,7 @@ async fn the_driver_types_and_what_it_held_is_released_when_it_gives_up() {
 #[tokio::test]
 async fn a_lease_that_expires_releases_and_takes_nothing_more() {
     let world = World::start();
-    let (mut root, [mut one]) = world.people().await;
+    let (mut root, [mut one]) = world.people([Role::Participant; 1]).await;
     let (mut receiver, mut sender) = drive(&mut root, &mut one, KEYS, Duration::from_secs(2)).await;
     sender.send(key(0x61, true), 0).await.unwrap();
     assert!(matches!(applied(&mut receiver).await, Some(InputToApply::Event { .. })));
@@ -105,7 +106,7 @@ async fn a_lease_that_expires_releases_and_takes_nothing_more() {
 #[tokio::test]
 async fn the_driven_one_takes_the_lease_back_at_once() {
     let world = World::start();
-    let (mut root, [mut one]) = world.people().await;
+    let (mut root, [mut one]) = world.people([Role::Participant; 1]).await;
     let (mut receiver, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
     sender.send(InputEvent::Button { button: 3, pressed: true }, 0).await.unwrap();
     assert!(matches!(applied(&mut receiver).await, Some(InputToApply::Event { .. })));
@@ -119,7 +120,7 @@ async fn the_driven_one_takes_the_lease_back_at_once() {
 #[tokio::test]
 async fn a_driver_that_is_gone_leaves_no_key_down() {
     let world = World::start();
-    let (mut root, [mut one]) = world.people().await;
+    let (mut root, [mut one]) = world.people([Role::Participant; 1]).await;
     let (mut receiver, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
     sender.send(key(0x61, true), 0).await.unwrap();
     assert!(matches!(applied(&mut receiver).await, Some(InputToApply::Event { .. })));
@@ -132,7 +133,7 @@ async fn a_driver_that_is_gone_leaves_no_key_down() {
 #[tokio::test]
 async fn a_new_lease_ends_the_one_before() {
     let world = World::start();
-    let (mut root, [mut one, mut two]) = world.people().await;
+    let (mut root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let (mut first, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
     sender.send(key(0x61, true), 0).await.unwrap();
     assert!(matches!(applied(&mut first).await, Some(InputToApply::Event { .. })));
@@ -148,7 +149,7 @@ async fn a_new_lease_ends_the_one_before() {
 #[tokio::test]
 async fn what_the_scope_leaves_out_is_not_applied() {
     let world = World::start();
-    let (mut root, [mut one]) = world.people().await;
+    let (mut root, [mut one]) = world.people([Role::Participant; 1]).await;
     let rectangle = isi_client::Rectangle { x: 10, y: 10, width: 5, height: 5 };
     let scope = LeaseScope { pointer: true, keyboard: false, clipboard: false, rectangle: Some(rectangle) };
     let (mut receiver, mut sender) = drive(&mut root, &mut one, scope, LONG).await;
@@ -165,7 +166,7 @@ async fn what_the_scope_leaves_out_is_not_applied() {
 #[tokio::test]
 async fn driving_goes_on_when_the_membership_changes() {
     let world = World::start();
-    let (mut root, [mut one]) = world.people().await;
+    let (mut root, [mut one]) = world.people([Role::Participant; 1]).await;
     let (mut receiver, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
     let mut epoch = root.session.session_code().await.unwrap().epoch;
     for round in 0..4 {
@@ -189,7 +190,7 @@ async fn driving_goes_on_when_the_membership_changes() {
 #[tokio::test]
 async fn a_lease_is_for_its_driver_alone_and_has_bounds() {
     let world = World::start();
-    let (mut root, [mut one, mut two]) = world.people().await;
+    let (mut root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let (_receiver, _sender) = drive(&mut root, &mut one, KEYS, LONG).await;
     let lease = granted(&mut two).await;
     assert_eq!(two.session.drive(&lease).await.unwrap_err(), DriveError::NoLease);

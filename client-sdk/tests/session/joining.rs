@@ -1,17 +1,17 @@
 //! In and out, and everything that keeps people out.
 
-use crate::support::{World, now, within};
 use isi_account::Role;
 use isi_certs_dev::DevCertificates;
 use isi_client::{
     AdmitPolicy, ConnectionKey, Credentials, Disconnected, Event, JoinError, Session, TrustAnchors,
 };
+use isi_testkit::{World, unix_seconds, within};
 use std::time::Duration;
 
 #[tokio::test]
 async fn three_people_meet_and_compare_codes() {
     let world = World::start();
-    let (root, [one, two]) = world.people().await;
+    let (root, [one, two]) = world.people([Role::Participant; 2]).await;
     let code = root.session.session_code().await.unwrap();
     assert_eq!(code.digits.len(), 30);
     for person in [&one, &two] {
@@ -28,7 +28,7 @@ async fn three_people_meet_and_compare_codes() {
 #[tokio::test]
 async fn who_leaves_is_gone_for_everybody_and_the_code_changes() {
     let world = World::start();
-    let (mut root, [mut one, two]) = world.people().await;
+    let (mut root, [mut one, two]) = world.people([Role::Participant; 2]).await;
     let before = root.session.session_code().await.unwrap();
     let two_at_root = root.member("person-1").await;
     two.session.leave().await;
@@ -46,7 +46,7 @@ async fn who_leaves_is_gone_for_everybody_and_the_code_changes() {
 #[tokio::test]
 async fn dropping_the_last_handle_leaves() {
     let world = World::start();
-    let (mut root, [one, two]) = world.people().await;
+    let (mut root, [one, two]) = world.people([Role::Participant; 2]).await;
     let one_at_root = root.member("person-0").await;
     let kept = two.session.clone();
     drop(two);
@@ -65,7 +65,7 @@ async fn dropping_the_last_handle_leaves() {
 #[tokio::test]
 async fn the_last_organizer_closes_the_session_and_everybody_hears_why() {
     let world = World::start();
-    let (root, [mut one]) = world.people().await;
+    let (root, [mut one]) = world.people([Role::Participant; 1]).await;
     root.session.leave().await;
     let why = one
         .hear(|event| match event {
@@ -136,9 +136,9 @@ async fn a_relay_that_is_not_there_is_unreachable() {
 
 #[tokio::test]
 async fn a_relay_that_shuts_down_says_so() {
-    let mut world = World::start();
+    let world = World::start();
     let mut root = world.create().await;
-    world.stop();
+    tokio::spawn(world.relay.stop());
     let why = root
         .hear(|event| match event {
             Event::Ended(why) => Some(*why),
@@ -158,7 +158,7 @@ async fn refused(world: &World, credentials: Credentials) -> Disconnected {
 #[tokio::test]
 async fn each_bad_token_has_its_own_error() {
     let world = World::start();
-    let sign = |claims, at| world.account.sign_token(&claims, at).unwrap();
+    let sign = |claims, at| world.relay.account.sign_token(&claims, at).unwrap();
     let with = |token, connection_key| Credentials {
         token,
         connection_key,
@@ -166,11 +166,11 @@ async fn each_bad_token_has_its_own_error() {
     };
 
     let key = ConnectionKey::generate().unwrap();
-    let expired = sign(world.claims(Role::Organizer, "root", &key), now() - 3600);
+    let expired = sign(world.claims(Role::Organizer, "root", &key), unix_seconds() - 3600);
     assert_eq!(refused(&world, with(expired, key)).await, Disconnected::TokenExpired);
 
     let key = ConnectionKey::generate().unwrap();
-    let stolen = sign(world.claims(Role::Organizer, "root", &key), now());
+    let stolen = sign(world.claims(Role::Organizer, "root", &key), unix_seconds());
     let thief = ConnectionKey::generate().unwrap();
     assert_eq!(refused(&world, with(stolen, thief)).await, Disconnected::ProofRefused);
 
@@ -182,11 +182,11 @@ async fn each_bad_token_has_its_own_error() {
         "root",
         &key.public_key(),
     );
-    assert_eq!(refused(&world, with(sign(claims, now()), key)).await, Disconnected::WrongAudience);
+    assert_eq!(refused(&world, with(sign(claims, unix_seconds()), key)).await, Disconnected::WrongAudience);
 
     let key = ConnectionKey::generate().unwrap();
     let stranger = isi_account::AccountKey::generate().unwrap();
-    let forged = stranger.sign_token(&world.claims(Role::Organizer, "root", &key), now()).unwrap();
+    let forged = stranger.sign_token(&world.claims(Role::Organizer, "root", &key), unix_seconds()).unwrap();
     assert_eq!(refused(&world, with(forged, key)).await, Disconnected::TokenRefused);
 }
 
@@ -195,10 +195,13 @@ async fn a_fresh_token_is_taken_only_for_the_same_person_and_key() {
     let world = World::start();
     let key = ConnectionKey::generate().unwrap();
     let claims = world.claims(Role::Organizer, "root", &key);
-    let token = world.account.sign_token(&claims, now()).unwrap();
-    let fresh = world.account.sign_token(&claims, now()).unwrap();
-    let other =
-        world.account.sign_token(&world.claims(Role::Organizer, "somebody else", &key), now()).unwrap();
+    let token = world.relay.account.sign_token(&claims, unix_seconds()).unwrap();
+    let fresh = world.relay.account.sign_token(&claims, unix_seconds()).unwrap();
+    let other = world
+        .relay
+        .account
+        .sign_token(&world.claims(Role::Organizer, "somebody else", &key), unix_seconds())
+        .unwrap();
     let credentials =
         Credentials { token, connection_key: key, identity: world.identity(Role::Organizer, "root") };
     let (root, _events) = Session::create(world.options(), credentials, world.issuers()).await.unwrap();

@@ -1,9 +1,8 @@
 //! Sessions over a real relay in this process.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod driving;
 mod joining;
 mod membership;
 mod screens;
-mod support;
 mod talking;

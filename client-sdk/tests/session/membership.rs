@@ -1,13 +1,13 @@
 //! Who is in, and who is not any more.
 
-use crate::support::World;
 use isi_account::Role;
 use isi_client::{ChangeError, Disconnected, Event, JoinError, Refusal, RequestError};
+use isi_testkit::World;
 
 #[tokio::test]
 async fn a_removed_member_is_out_of_the_group_and_of_the_relay() {
     let world = World::start();
-    let (root, [mut one, mut two]) = world.people().await;
+    let (root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let gone = root.member("person-1").await;
     root.session.remove(gone).await.unwrap();
     let why = two
@@ -22,7 +22,7 @@ async fn a_removed_member_is_out_of_the_group_and_of_the_relay() {
     assert_eq!(root.session.remove(gone).await, Err(ChangeError::NotThere));
     // The account is barred, whatever keys it brings.
     let invitation = root.session.invite().await.unwrap();
-    let again = world.try_join(Role::Participant, "person-1", &invitation).await.err();
+    let again = world.try_join(world.credentials(Role::Participant, "person-1"), &invitation).await.err();
     assert!(matches!(again, Some(JoinError::Refused(Disconnected::Kicked))), "{again:?}");
     // Others still come in.
     let other = world.join(Role::Participant, "person-2", &invitation).await;
@@ -32,7 +32,7 @@ async fn a_removed_member_is_out_of_the_group_and_of_the_relay() {
 #[tokio::test]
 async fn only_organizers_change_the_membership() {
     let world = World::start();
-    let (root, [one, two]) = world.people().await;
+    let (root, [one, two]) = world.people([Role::Participant; 2]).await;
     let victim = one.member("person-1").await;
     assert_eq!(one.session.remove(victim).await, Err(ChangeError::NotAnOrganizer));
     assert!(one.session.invite().await.is_err());

@@ -1,12 +1,12 @@
 //! Frames from one to others, and datagrams.
 
-use crate::support::{Person, World, within};
 use bytes::Bytes;
 use isi_account::Role;
 use isi_client::payload::ScreenFrame;
 use isi_client::{
     Event, RemoteTrack, ScreenPublisher, ScreenReceiver, Sent, SubscribeError, TrackKind, TrackSendError,
 };
+use isi_testkit::{Person, World, within};
 
 fn frame(number: u64, keyframe: bool) -> ScreenFrame {
     let data = Bytes::from(vec![number as u8; 3000]);
@@ -46,7 +46,7 @@ async fn until_seen(screen: &mut ScreenPublisher, receivers: &mut [ScreenReceive
 #[tokio::test]
 async fn frames_arrive_in_order_and_whole() {
     let world = World::start();
-    let (root, [mut one, mut two]) = world.people().await;
+    let (root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let mut screen = root.session.publish_screen().await.unwrap();
     let mut receivers = Vec::new();
     for person in [&mut one, &mut two] {
@@ -72,7 +72,7 @@ async fn frames_arrive_in_order_and_whole() {
 #[tokio::test]
 async fn a_late_viewer_makes_the_sharer_send_a_keyframe() {
     let world = World::start();
-    let (mut root, [mut one, mut late]) = world.people().await;
+    let (mut root, [mut one, mut late]) = world.people([Role::Participant; 2]).await;
     let mut screen = root.session.publish_screen().await.unwrap();
     assert!(screen.keyframe_wanted());
     assert_eq!(screen.send(&frame(0, false)).await, Ok(Sent::Dropped));
@@ -93,7 +93,7 @@ async fn a_late_viewer_makes_the_sharer_send_a_keyframe() {
 #[tokio::test]
 async fn a_track_is_received_once_and_only_as_what_it_is() {
     let world = World::start();
-    let (root, [mut one]) = world.people().await;
+    let (root, [mut one]) = world.people([Role::Participant; 1]).await;
     let screen = root.session.publish_screen().await.unwrap();
     let track = track(&mut one).await;
     let receiver = one.session.subscribe_screen(track).await.unwrap();
@@ -123,7 +123,7 @@ async fn somebody_who_joins_later_sees_a_screen_that_is_shared_already() {
 #[tokio::test]
 async fn a_pointer_travels_in_datagrams() {
     let world = World::start();
-    let (mut root, [one]) = world.people().await;
+    let (mut root, [one]) = world.people([Role::Participant; 1]).await;
     let mut pointer = one.session.publish_live(TrackKind::Pointer).await.unwrap();
     let track = track(&mut root).await;
     let mut receiver = root.session.subscribe_live(track).await.unwrap();

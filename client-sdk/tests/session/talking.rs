@@ -1,7 +1,8 @@
 //! Messages to all and to one.
 
-use crate::support::{Person, World, within};
+use isi_account::Role;
 use isi_client::{Event, MemberId, SendError, SendPrivateError, TextReceived};
+use isi_testkit::{Person, World, within};
 
 async fn next_text(person: &mut Person) -> TextReceived {
     person
@@ -15,7 +16,7 @@ async fn next_text(person: &mut Person) -> TextReceived {
 #[tokio::test]
 async fn everybody_reads_a_message_in_the_same_order() {
     let world = World::start();
-    let (root, [mut one, mut two]) = world.people().await;
+    let (root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     for number in 0..10 {
         root.session.send(format!("message {number}")).await.unwrap();
     }
@@ -34,7 +35,7 @@ async fn everybody_reads_a_message_in_the_same_order() {
 #[tokio::test]
 async fn a_private_message_reaches_its_reader_alone_and_is_confirmed() {
     let world = World::start();
-    let (mut root, [mut one, two]) = world.people().await;
+    let (mut root, [mut one, two]) = world.people([Role::Participant; 2]).await;
     let reader = two.member("person-0").await;
     for number in 0..5 {
         within(two.session.send_private(reader, format!("secret {number}"))).await.unwrap();
@@ -55,7 +56,7 @@ async fn a_private_message_reaches_its_reader_alone_and_is_confirmed() {
 #[tokio::test]
 async fn a_private_conversation_goes_on_when_the_membership_changes() {
     let world = World::start();
-    let (root, [mut one]) = world.people().await;
+    let (root, [mut one]) = world.people([Role::Participant; 1]).await;
     let (reader, writer) = (root.member("person-0").await, one.id());
     assert_eq!(reader.cmp(&reader), writer.cmp(&writer));
     within(root.session.send_private(reader, "before")).await.unwrap();
@@ -75,7 +76,7 @@ async fn a_private_conversation_goes_on_when_the_membership_changes() {
 #[tokio::test]
 async fn texts_that_cannot_be_sent_are_refused_with_their_reason() {
     let world = World::start();
-    let (root, [one, two]) = world.people().await;
+    let (root, [one, two]) = world.people([Role::Participant; 2]).await;
     let long = "x".repeat(isi_client::payload::TEXT_BYTES_MAX + 1);
     assert!(matches!(root.session.send(long.clone()).await, Err(SendError::TooLong(_))));
     let gone: MemberId = root.member("person-1").await;
