@@ -142,7 +142,9 @@ impl State {
     }
 
     fn lease_ended(&mut self, ended: Option<Ended>) {
-        let (Some(ended), Some(given)) = (ended, self.leases.given.take()) else { return };
+        // Nothing is taken unless it has ended: most timers are others'.
+        let Some(ended) = ended else { return };
+        let Some(given) = self.leases.given.take() else { return };
         let reason = ended.reason;
         // The receiver may be gone; then nobody can release anything.
         let _ = given.end.send(ended);
