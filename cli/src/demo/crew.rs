@@ -1,6 +1,6 @@
 //! An organizer and viewers as processes, from their keys to their first frame.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use isi_account::{AccountKey, Role, StatementClaims, TokenClaims};
 use isi_client::SessionId;
@@ -18,6 +18,9 @@ use crate::{
 
 /// How often codes are asked for again that differ because a membership change was under way.
 const CODE_TRIES: u32 = 5;
+/// How often and how long a first picture is waited for.
+const SEE_POLL: Duration = Duration::from_millis(50);
+const SEE_POLLS: u32 = 200;
 /// The participant who drives: the first viewer.
 pub const DRIVER: usize = 1;
 
@@ -134,6 +137,16 @@ impl Crew {
         self.hands[DRIVER].process.order(&Order::TakeLease).await?;
         self.hands[DRIVER].process.wait(is_lease).await?;
         Ok(shared)
+    }
+
+    /// Waits until every viewer has decoded a picture; not for ever, since frames that never come are judged at the end.
+    pub async fn wait_until_all_see(&self) {
+        for _ in 0..SEE_POLLS {
+            if self.hands[1..].iter().all(|hand| hand.process.counts().keyframes_decoded > 0) {
+                return;
+            }
+            tokio::time::sleep(SEE_POLL).await;
+        }
     }
 
     /// Whether everybody sees the same session code. Asks again while a membership change may be under way.

@@ -17,6 +17,7 @@ pub mod report;
 pub mod run;
 pub mod summary;
 pub mod table;
+mod totals;
 
 use crate::{
     args::DemoArgs,

@@ -15,6 +15,7 @@ use super::{
     relay_process::{RelayBinary, RelayProcess},
     summary::{RelayFigures, Summary},
     table::{Table, View},
+    totals::Totals,
 };
 use crate::{
     args::DemoArgs,
@@ -102,6 +103,7 @@ impl Demo<'_> {
         let sharing = Sharing { source: self.args.source, fps: self.args.fps };
         let (source, screen) = crew.share(sharing).await?;
         let codes_equal = crew.codes_are_equal().await?;
+        crew.wait_until_all_see().await;
         eprintln!(
             "sharing {source} {}x{} with {} viewers, viewer {DRIVER} has the lease",
             screen.0, screen.1, self.args.viewers
@@ -214,6 +216,7 @@ impl Demo<'_> {
         crew.enter(&self.world, Some(proxy.address())).await?;
         let choice = if source == "desktop" { SourceChoice::Desktop } else { SourceChoice::X11 };
         crew.share(Sharing { source: choice, fps: self.args.fps }).await?;
+        crew.wait_until_all_see().await;
         let plan = plan_from_now(WIRE_US, Some(self.drive(source, false)));
         crew.begin(&plan, None).await?;
         crew.wait_done(None).await?;
@@ -256,10 +259,7 @@ fn counts_of(crew: &Crew) -> Vec<Counts> {
 async fn settle(crew: &Crew) -> Vec<Counts> {
     let mut counts = counts_of(crew);
     for _ in 0..SETTLE_POLLS {
-        let totals = Totals::of(&counts);
-        if totals.received >= totals.expected
-            && totals.input_sent <= totals.input_applied + totals.input_refused
-        {
+        if Totals::of(&counts).all_arrived() {
             break;
         }
         tokio::time::sleep(SETTLE_POLL).await;
@@ -273,33 +273,6 @@ async fn write_png(crew: &mut Crew, path: PathBuf) -> Result<(), Failure> {
     let viewer = &mut crew.hands[DRIVER].process;
     viewer.order(&Order::WritePng { path }).await?;
     viewer.wait(|note| matches!(note, Note::PngWritten).then_some(())).await
-}
-
-/// Sums over all participants.
-#[derive(Default)]
-struct Totals {
-    sent: u64,
-    expected: u64,
-    received: u64,
-    leaked: u64,
-    input_sent: u64,
-    input_applied: u64,
-    input_refused: u64,
-}
-
-impl Totals {
-    fn of(counts: &[Counts]) -> Self {
-        let others = counts.len().saturating_sub(1) as u64;
-        counts.iter().fold(Self::default(), |sum, each| Self {
-            sent: sum.sent + each.messages_sent + each.private_sent,
-            expected: sum.expected + each.messages_sent * others + each.private_sent,
-            received: sum.received + each.messages_received,
-            leaked: sum.leaked + each.private_leaked,
-            input_sent: sum.input_sent + each.input_sent,
-            input_applied: sum.input_applied + each.input_applied,
-            input_refused: sum.input_refused + each.input_refused,
-        })
-    }
 }
 
 fn summarize(args: &DemoArgs, binary: &RelayBinary, measured: Measured, blindness: &Blindness) -> Summary {
@@ -332,18 +305,5 @@ fn summarize(args: &DemoArgs, binary: &RelayBinary, measured: Measured, blindnes
         canaries: *blindness.figures(),
         relay,
         troubles: counts.iter().flat_map(|counts| counts.troubles.iter().cloned()).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_public_message_is_expected_by_all_others_and_a_private_one_by_one() {
-        let writer = Counts { messages_sent: 3, private_sent: 2, ..Counts::default() };
-        let reader = Counts { messages_received: 4, private_leaked: 1, ..Counts::default() };
-        let totals = Totals::of(&[writer, reader.clone(), reader]);
-        assert_eq!((totals.sent, totals.expected, totals.received, totals.leaked), (5, 8, 8, 2));
     }
 }

@@ -32,7 +32,9 @@ pub(super) async fn follow(
             Event::LeaseGranted(granted) if granted.driver == session.me() => {
                 lease.send_replace(Some(granted));
             }
-            Event::LeaseEnded { lease: ended, reason } if ended.driver == session.me() => {
+            Event::LeaseEnded { lease: ended, reason }
+                if [ended.driver, ended.driven].contains(&session.me()) =>
+            {
                 board.set_lease(false);
                 board.trouble(&format!("the lease ended: {reason:?}"));
             }

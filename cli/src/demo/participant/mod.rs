@@ -30,6 +30,8 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How often and how long members, leases and codes are waited for.
 const POLL: Duration = Duration::from_millis(25);
 const POLLS_MAX: u32 = 800;
+/// How long the last frame of a plan may take until it counts as sent.
+const UNDER_WAY_US: u64 = 100_000;
 /// Longest lease of the demo: it ends with the session anyway.
 const LEASE: Duration = Duration::from_secs(3600);
 
@@ -257,7 +259,7 @@ impl Participant {
                 None => None,
             };
             drop(talking.await); // a panic in it would have been told on standard error
-            sleep_until_us(end_us).await;
+            sleep_until_us(end_us + UNDER_WAY_US).await;
             tell(&Note::Progress(Box::new(board.counts())));
             tell(&Note::Done);
             input
