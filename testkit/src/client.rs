@@ -98,8 +98,7 @@ impl Connected {
 
     /// Joins with the usual rights of the role, as somebody new.
     pub async fn join(self, relay: &Relay, role: Role, session: SessionId) -> Client {
-        // Everybody is somebody else: a kick bars the subject.
-        let subject = format!("{:02x?}", self.public_key());
+        let subject = subject_of(&self.public_key());
         let claims = relay.claims(role, session, &subject, &self.public_key());
         Client { session, ..self.join_with(relay, claims).await }
     }
@@ -245,6 +244,11 @@ impl Answers {
             self.buffer.push(&chunk.bytes);
         }
     }
+}
+
+/// Who [`Connected::join`] is to the account service. Everybody is somebody else: a kick bars the subject.
+pub fn subject_of(public_key: &[u8; 32]) -> String {
+    format!("{public_key:02x?}")
 }
 
 /// Writes a control message to a stream.

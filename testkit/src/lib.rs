@@ -15,7 +15,7 @@ mod client;
 mod people;
 mod streams;
 
-pub use client::{Answers, Client, Connected, send};
+pub use client::{Answers, Client, Connected, send, subject_of};
 pub use people::{Person, World};
 pub use streams::{Incoming, LogReader, group_stream};
 

@@ -45,6 +45,8 @@ pub(crate) struct Rogue {
     pub(crate) client: Client,
     /// The connection of the organizer who let it in.
     pub(crate) organizer: ParticipantId,
+    /// Sequence number of the commit that let it in.
+    pub(crate) last_handshake: u64,
     /// Its own keys, as an honest client has them.
     pub(crate) keyring: Keyring,
     provider: OpenMlsRustCrypto,
@@ -104,8 +106,9 @@ impl Rogue {
         let keyring = Keyring::new();
         keyring.install(epoch_input(&mls, &provider, own_leaf(&mls), &media_key), NOW);
         let messages = Sealer::new(&keyring, MESSAGES, TrackKind::Message).unwrap();
-        let organizer = welcome.sender;
-        let mut rogue = Self { client, organizer, keyring, provider, key, media_key, mls, messages };
+        let (organizer, last_handshake) = (welcome.sender, welcome.last_handshake);
+        let mut rogue =
+            Self { client, organizer, last_handshake, keyring, provider, key, media_key, mls, messages };
         let announcement = [&[2][..], &rogue.client.id().0.to_be_bytes()].concat();
         rogue.say(&announcement).await;
         rogue

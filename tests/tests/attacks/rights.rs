@@ -1,0 +1,115 @@
+//! More than one's token allows, and more than one's place in the group allows.
+
+use crate::rogue::{PERSON_0, Rogue};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use isi_account::Role;
+use isi_client::{Event, Invitation, PublishError, Refusal, Refused, RequestError};
+use isi_e2ee::{HandshakeError, JoinRequestRefused, ProposalKind, RuleViolation};
+use isi_testkit::{Client, World};
+use isi_wire::{
+    Audience, ClientMessage, DeliveryClass, LogPosition, LogUpload, RefuseReason, RelayMessage, RequestId,
+    TrackId, TrackKind,
+};
+
+async fn upload(client: &mut Client, expected: LogPosition, commit: Bytes) -> RequestId {
+    let request = client.request();
+    client.upload(&LogUpload::Commit { request, expected, commit, welcome: None }).await;
+    request
+}
+
+async fn refusal(client: &mut Client, request: RequestId) -> RefuseReason {
+    client
+        .hear(|message| match message {
+            RelayMessage::Refused { request: answered, reason, .. } if answered == request => Some(reason),
+            RelayMessage::Published { .. } | RelayMessage::Appended { .. } => panic!("accepted: {message:?}"),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_viewer_shares_a_screen() {
+    let world = World::start();
+    let (mut root, [viewer]) = world.people([Role::Viewer]).await;
+    let forbidden = PublishError::Request(RequestError::Refused(Refusal::Forbidden));
+    assert_eq!(viewer.session.publish_screen().await.unwrap_err(), forbidden);
+    let mut raw = world.relay.join(Role::Viewer, world.session).await;
+    let request = raw.request();
+    let (kind, class, audience) = (TrackKind::Screen, DeliveryClass::Media, Audience::Everyone);
+    raw.say(&ClientMessage::Publish { request, track: TrackId(1), kind, class, audience }).await;
+    assert_eq!(refusal(&mut raw, request).await, RefuseReason::Forbidden);
+    viewer.session.send("sorry").await.unwrap();
+    root.hear_text("sorry").await;
+}
+
+/// A token and a statement are not enough: whoever made the invitation has its secret as well.
+#[tokio::test]
+async fn a_stranger_asks_to_be_let_in_without_the_invitations_secret() {
+    let world = World::start();
+    let (mut root, [mut other]) = world.people([Role::Participant]).await;
+    let invitation = root.session.invite().await.unwrap();
+    let mut fragment = URL_SAFE_NO_PAD.decode(invitation.to_fragment().as_bytes()).unwrap();
+    *fragment.last_mut().unwrap() ^= 1;
+    let guessed = Invitation::from_fragment(&URL_SAFE_NO_PAD.encode(fragment)).unwrap();
+    let stranger = world.credentials(Role::Participant, "stranger");
+    tokio::select! {
+        joined = world.try_join(stranger, &guessed) => panic!("{:?}", joined.err()),
+        refused = root.hear_refused() => {
+            assert_eq!(refused, (None, Refused::JoinRequest(JoinRequestRefused::WrongSecret)));
+        }
+    }
+    root.session.send("only us").await.unwrap();
+    other.hear_text("only us").await;
+    assert_eq!(root.session.members().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_participant_uploads_a_commit() {
+    let world = World::start();
+    let (root, [mut other]) = world.people([Role::Participant]).await;
+    let mut raw = world.relay.join(Role::Participant, world.session).await;
+    let expected = raw.joined.position;
+    let request = upload(&mut raw, expected, "commit".into()).await;
+    assert_eq!(refusal(&mut raw, request).await, RefuseReason::Forbidden);
+    root.session.rotate().await.unwrap();
+    other.hear(|event| matches!(event, Event::EpochChanged(_)).then_some(())).await;
+}
+
+/// The relay lets it through: an account service may give any token to anybody. The members do not.
+#[tokio::test]
+async fn a_member_that_is_no_organizer_removes_another() {
+    let world = World::start();
+    let (mut root, [victim, mut other]) = world.people([Role::Participant; 2]).await;
+    let invitation = root.session.invite().await.unwrap();
+    let (token, role) = (Role::Organizer, Role::Participant);
+    let mut rogue = Rogue::join_with_token(&world, token, role, "rogue", &invitation).await;
+    for person in [&mut root, &mut other] {
+        person.until_online(4).await;
+    }
+    let epoch = root.session.session_code().await.unwrap().epoch;
+    let commit = rogue.commit_removal(PERSON_0);
+    let expected = LogPosition { last_handshake: rogue.last_handshake, ..rogue.client.joined.position };
+    let request = upload(&mut rogue.client, expected, commit).await;
+    rogue
+        .client
+        .hear(|message| match message {
+            RelayMessage::Appended { request: answered, .. } if answered == request => Some(()),
+            RelayMessage::Refused { reason, .. } => panic!("{reason:?}"),
+            _ => None,
+        })
+        .await;
+    let why = HandshakeError::Refused(RuleViolation::NeedsOrganizer(ProposalKind::RemoveOther));
+    for person in [&mut root, &mut other] {
+        let from = person.member("rogue").await;
+        assert_eq!(person.hear_refused().await, (Some(from), Refused::Handshake(why)));
+        assert_eq!(person.session.session_code().await.unwrap().epoch, epoch);
+    }
+    // Who it was about is still there, and the organizer can do what the rogue could not.
+    victim.session.send("still here").await.unwrap();
+    root.hear_text("still here").await;
+    root.session.remove(root.member("rogue").await).await.unwrap();
+    other.hear(|event| matches!(event, Event::MemberLeft(_)).then_some(())).await;
+    assert_eq!(victim.session.members().await.unwrap().len(), 3);
+}
