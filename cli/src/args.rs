@@ -246,6 +246,9 @@ pub struct ChatArgs {
     pub identity: PathBuf,
     /// The link that `isi share` printed, or a file that holds it
     pub link: String,
+    /// End by itself after so many seconds
+    #[arg(long)]
+    pub seconds: Option<u64>,
 }
 
 /// `isi doctor`.

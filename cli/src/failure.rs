@@ -96,10 +96,14 @@ impl Error for Failure {}
 
 const fn default_hint(exit: Exit) -> &'static str {
     match exit {
-        Exit::ChecksFailed => "run again with --seconds 30; if it stays, file the JSON line and the relay's log",
+        Exit::ChecksFailed => {
+            "run again with --seconds 30; if it stays, file the JSON line and the relay's log"
+        }
         Exit::Usage => "`isi help` and `isi COMMAND --help` show what is expected",
         Exit::NotSearched => "`isi doctor` says what this system allows",
-        Exit::Relay => "check that isi-relay runs at that address, and that its certificate is the one given with --ca",
+        Exit::Relay => {
+            "check that isi-relay runs at that address, and that its certificate is the one given with --ca"
+        }
         Exit::Bind => "stop what uses the address, or choose another port",
         Exit::Display => "set DISPLAY to a running X server, or use --source desktop",
     }

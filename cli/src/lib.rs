@@ -83,5 +83,9 @@ fn usage(error: &clap::Error) -> Failure {
     let text = error.to_string();
     let first: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).collect();
     let message = first.join(" ");
-    Failure::new(Exit::Usage, message.trim_start_matches("error: "), "`isi help` and `isi COMMAND --help` show what is expected")
+    Failure::new(
+        Exit::Usage,
+        message.trim_start_matches("error: "),
+        "`isi help` and `isi COMMAND --help` show what is expected",
+    )
 }

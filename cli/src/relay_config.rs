@@ -13,7 +13,12 @@ pub const JWKS_FILE: &str = "jwks.json";
 
 /// A configuration for a relay on `address` that clients dial as `origin`; `log` is a level and a file.
 #[must_use]
-pub fn render(address: SocketAddr, origin: &str, admin: Option<SocketAddr>, log: Option<(&str, &str)>) -> String {
+pub fn render(
+    address: SocketAddr,
+    origin: &str,
+    admin: Option<SocketAddr>,
+    log: Option<(&str, &str)>,
+) -> String {
     let mut text = format!(
         "[listen]\naddress = \"{address}\"\n\n\
          [tls]\ncertificate_file = \"{CERTIFICATE_FILE}\"\nprivate_key_file = \"{PRIVATE_KEY_FILE}\"\n\n\

@@ -29,6 +29,7 @@ use crate::{
 /// # Errors
 /// When it cannot be carried through, or a condition does not hold.
 pub async fn command(args: &DemoArgs) -> Result<(), Failure> {
+    check_png(args)?;
     // Processes and files of a run go with its future, so an interruption leaves nothing behind.
     let summary = tokio::select! {
         summary = run::run(args) => summary?,
@@ -46,8 +47,24 @@ pub async fn command(args: &DemoArgs) -> Result<(), Failure> {
         None => Ok(()),
         Some(Exit::NotSearched) => {
             let places = verdict.not_searched.join(", ");
-            Err(Failure::new(Exit::NotSearched, format!("not searched: {places}"), "`isi doctor` says what to allow"))
+            Err(Failure::new(
+                Exit::NotSearched,
+                format!("not searched: {places}"),
+                "`isi doctor` says what to allow",
+            ))
         }
         Some(exit) => Err(Failure::new(exit, reasons, hint)),
+    }
+}
+
+/// Told before the run, not after it.
+fn check_png(args: &DemoArgs) -> Result<(), Failure> {
+    let folder = args.png.as_deref().and_then(std::path::Path::parent);
+    match folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        None => Ok(()),
+        Some(folder) => {
+            let message = format!("--png: there is no folder {}", folder.display());
+            Err(Failure::new(Exit::Usage, message, "make it, or name another file"))
+        }
     }
 }

@@ -49,7 +49,9 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
     }
     match checks.iter().find(|check| check.needed && check.outcome == Outcome::Missing) {
         None => Ok(()),
-        Some(check) => Err(Failure::new(Exit::NotSearched, format!("{}: {}", check.name, check.detail), check.hint)),
+        Some(check) => {
+            Err(Failure::new(Exit::NotSearched, format!("{}: {}", check.name, check.detail), check.hint))
+        }
     }
 }
 

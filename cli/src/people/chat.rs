@@ -1,7 +1,7 @@
 use isi_client::{Event, Events, Session};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::{Link, crowd, enter, relay_failure, stop_asked};
+use super::{Entered, Link, crowd, enter, relay_failure, stop_asked};
 use crate::{
     args::ChatArgs,
     failure::{Exit, Failure},
@@ -13,14 +13,15 @@ use crate::{
 /// What a person has to correct.
 pub async fn chat(args: &ChatArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
-    let stop = stop_asked(None)?;
-    let (session, events, _) = enter(&args.identity, Some(&link)).await?;
+    let stop = stop_asked(args.seconds)?;
+    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link)).await?;
     eprintln!("you are in; /who lists people, /to CODE TEXT writes to one, Ctrl-C leaves");
     println!("* compare this code: {}", session.session_code().await.map_err(|error| relay_failure(&error))?);
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = print_events(events, session.clone()) => Err(ended),
         () = send_lines(&session) => Ok(()),
+        never = fresh.keep(&session) => match never {},
     };
     session.leave().await;
     ended

@@ -11,9 +11,15 @@ pub use link::{Link, LinkError};
 pub use share::share;
 pub use view::view;
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use isi_client::{Events, Session};
+use zeroize::Zeroizing;
 
 use crate::{
     failure::{Exit, Failure},
@@ -21,12 +27,20 @@ use crate::{
     token::Identity,
 };
 
+/// How often the identity file is looked at for a fresh token.
+const TOKEN_LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Comes in with an identity file: creates its session, or joins it where there is a link.
-async fn enter(identity: &Path, link: Option<&Link>) -> Result<(Session, Events, String), Failure> {
-    let identity = Identity::load(identity).map_err(|error| Failure::of(Exit::Usage, &error))?;
+async fn enter(path: &Path, link: Option<&Link>) -> Result<Entered, Failure> {
+    let identity = Identity::load(path).map_err(|error| Failure::of(Exit::Usage, &error))?;
     if let Some(link) = link.filter(|link| link.relay != identity.relay) {
-        let message = format!("the link is for another relay ({}) than the identity ({})", link.relay, identity.relay);
-        return Err(Failure::new(Exit::Usage, message, "make an identity for that relay with `isi token issue --relay`"));
+        let message =
+            format!("the link is for another relay ({}) than the identity ({})", link.relay, identity.relay);
+        return Err(Failure::new(
+            Exit::Usage,
+            message,
+            "make an identity for that relay with `isi token issue --relay`",
+        ));
     }
     let credentials = identity.credentials().map_err(|error| Failure::of(Exit::Usage, &error))?;
     let way = Way {
@@ -38,7 +52,42 @@ async fn enter(identity: &Path, link: Option<&Link>) -> Result<(Session, Events,
         observer: None,
     };
     let (session, events) = live::enter(way, credentials).await?;
-    Ok((session, events, identity.relay.clone()))
+    let fresh = Fresh { file: path.to_owned(), token: Zeroizing::new(identity.token.clone()) };
+    Ok(Entered { session, events, relay: identity.relay.clone(), fresh })
+}
+
+/// A session that was entered.
+struct Entered {
+    session: Session,
+    events: Events,
+    /// `isi://host:port`.
+    relay: String,
+    fresh: Fresh,
+}
+
+/// The identity file, and the token that the relay knows.
+struct Fresh {
+    file: PathBuf,
+    token: Zeroizing<String>,
+}
+
+impl Fresh {
+    /// Takes up each fresh token that `isi token refresh` writes into the identity file: a token lives ten minutes, and
+    /// the relay ends the connection with it.
+    async fn keep(mut self, session: &Session) -> Infallible {
+        loop {
+            tokio::time::sleep(TOKEN_LOOK_EVERY).await;
+            // While it is being replaced the file is not there; the next look finds it.
+            let Ok(found) = Identity::load(&self.file) else { continue };
+            if found.token != *self.token {
+                self.token = Zeroizing::new(found.token.clone());
+                match session.refresh_token(found.token.clone()).await {
+                    Ok(()) => eprintln!("* the fresh token is taken up"),
+                    Err(error) => eprintln!("* the fresh token was not taken up: {error}"),
+                }
+            }
+        }
+    }
 }
 
 /// Ready when the person has had enough: Ctrl-C, a signal to end, or the time is over.

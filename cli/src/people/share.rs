@@ -2,7 +2,7 @@ use std::sync::mpsc as blocking;
 
 use isi_client::{Event, Events, LeaseScope, MemberId, Session};
 
-use super::{Link, crowd, enter, relay_failure, stop_asked};
+use super::{Entered, Link, crowd, enter, relay_failure, stop_asked};
 use crate::{
     args::ShareArgs,
     failure::{Exit, Failure},
@@ -23,7 +23,7 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
         ScreenSettings { source: args.source, fps: args.fps, trailer: Vec::new(), send_still: false };
     let screen =
         ScreenThread::start(settings, |_| ()).await.map_err(|error| Failure::of(Exit::Display, &error))?;
-    let (session, events, relay) = enter(&args.identity, None).await?;
+    let Entered { session, events, relay, fresh } = enter(&args.identity, None).await?;
     let invitation = session.invite().await.map_err(|error| relay_failure(&error))?;
     let publisher = session.publish_screen().await.map_err(|error| relay_failure(&error))?;
     println!("{}", Link { relay, fragment: invitation.to_fragment().to_string() });
@@ -35,6 +35,7 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
             ended.map_err(|error| sharing_failure(&error))
         }
         ended = attend(events, session.clone(), screen.orders, args.lend) => Err(ended),
+        never = fresh.keep(&session) => match never {},
     };
     session.leave().await;
     ended

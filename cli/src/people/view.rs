@@ -11,7 +11,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Link, crowd, enter, relay_failure, stop_asked};
+use super::{Entered, Link, crowd, enter, relay_failure, stop_asked};
 use crate::{
     args::ViewArgs,
     clock::monotonic_us,
@@ -31,7 +31,7 @@ const FIGURES_EVERY: Duration = Duration::from_secs(2);
 pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
-    let (session, events, _) = enter(&args.identity, Some(&link)).await?;
+    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link)).await?;
     eprintln!("you are in; Ctrl-C leaves");
     eprintln!(
         "* compare this code: {}",
@@ -50,6 +50,7 @@ pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
         () = stop => Ok(()),
         ended = eye.follow(events) => Err(ended),
         never = tell_figures(&figures) => match never {},
+        never = fresh.keep(&session) => match never {},
     };
     stop_viewing.send_replace(true);
     let decoder = match eye.screen.take() {

@@ -18,6 +18,7 @@ fn arguments() {
     assert_failed(&run(&["demo", "--viewers", "1"]), USAGE, "1 is not in 2..=16");
     assert_failed(&run(&["danse"]), USAGE, "danse");
     assert_failed(&run(&["share"]), USAGE, "IDENTITY");
+    assert_failed(&run(&["demo", "--png", "/nonexistent/a.png"]), USAGE, "/nonexistent");
     assert_failed(&run(&["demo", "--relay-bin", "/nonexistent/relay"]), USAGE, "/nonexistent/relay");
 }
 

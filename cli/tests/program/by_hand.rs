@@ -7,6 +7,9 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
+/// Ends a program that does not say what a test waits for; far above what one takes.
+const LIMIT_S: &str = "120";
+
 /// A program that runs beside the test and is ended with it.
 struct Running(Child);
 
@@ -33,7 +36,8 @@ fn start_relay(folder: &Folder) -> Running {
 }
 
 fn start_sharing(folder: &Folder, identity: &str) -> (Running, String) {
-    let (sharing, link, _) = start(isi(&["share", &folder.text(identity), "--source", "desktop", "--lend"]));
+    let (sharing, link, _) =
+        start(isi(&["share", &folder.text(identity), "--source", "desktop", "--lend", "--seconds", LIMIT_S]));
     assert!(link.starts_with("isi://127.0.0.1:"), "{link}");
     (sharing, link)
 }
@@ -43,7 +47,7 @@ fn start_chat(
     identity: &str,
     link: &str,
 ) -> (Running, ChildStdin, impl Iterator<Item = String>) {
-    let mut command = isi(&["chat", &folder.text(identity), link]);
+    let mut command = isi(&["chat", &folder.text(identity), link, "--seconds", LIMIT_S]);
     command.stdin(Stdio::piped());
     let (mut chat, first, lines) = start(command);
     let input = chat.0.stdin.take().expect("its input");
@@ -127,6 +131,22 @@ fn a_wrong_certificate_a_stolen_token_and_a_foreign_relay_are_told_apart() {
     assert_failed(&no_token, 2, "token is not a JWT");
     let statement = change("said.isi", &|identity, other| identity["statement"] = other["statement"].clone());
     assert_failed(&statement, 2, "another key");
+}
+
+#[test]
+fn a_running_command_takes_up_a_fresh_token() {
+    let folder = Folder::new();
+    prepare(&folder, free_port(), &["a=organizer"]);
+    let _relay = start_relay(&folder);
+    let mut share = isi(&["share", &folder.text("a.isi"), "--source", "desktop", "--seconds", LIMIT_S]);
+    share.stderr(Stdio::piped());
+    let (mut sharing, link, _) = start(share);
+    assert!(link.starts_with("isi://"), "{link}");
+    let here = folder.path().display().to_string();
+    assert!(run(&["token", "refresh", &here, &folder.text("a.isi")]).status.success());
+    let said = BufReader::new(sharing.0.stderr.take().expect("its errors")).lines();
+    let told = said.map_while(Result::ok).find(|line| line.contains("fresh token"));
+    assert_eq!(told.as_deref(), Some("* the fresh token is taken up"));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) async fn follow(
             Event::Message(message) if message.from != session.me() => board.change(|counts| {
                 counts.messages_received += 1;
                 counts.log_sequence = counts.log_sequence.max(message.sequence);
-                if message.private && !talk::is_addressed_to(&subject, &message.text) {
+                if talk::is_for_another(&subject, &message.text) {
                     counts.private_leaked += 1;
                 }
             }),

@@ -8,7 +8,10 @@ mod talk;
 
 use std::{io::Write, sync::Arc, time::Duration};
 
-use isi_client::{ConnectionKey, Credentials, DriveError, InputSender, Lease, LeaseScope, MemberIdentity, MemberKey, Session};
+use isi_client::{
+    ConnectionKey, Credentials, DriveError, InputSender, Lease, LeaseScope, MemberIdentity, MemberKey,
+    Session,
+};
 
 use tokio::{io::BufReader, sync::watch, task::JoinHandle};
 
@@ -43,7 +46,8 @@ pub async fn run() -> Result<(), Failure> {
     let mut participant = Participant::new();
     let mut orders = BufReader::new(tokio::io::stdin());
     loop {
-        let order = pipe::receive::<Order>(&mut orders).await.map_err(|error| Failure::of(Exit::Usage, &error))?;
+        let order =
+            pipe::receive::<Order>(&mut orders).await.map_err(|error| Failure::of(Exit::Usage, &error))?;
         let Some(order) = order else { return Ok(()) }; // the parent is gone
         let leaving = matches!(order, Order::Leave);
         if let Err(failure) = participant.carry_out(order).await {
@@ -165,12 +169,15 @@ impl Participant {
         ));
         tokio::spawn(tell_progress(Arc::clone(&self.board)));
         self.session = Some(session);
-        tell(&Note::Entered { invitation: invitation.map(|invitation| invitation.to_fragment().to_string()) });
+        tell(&Note::Entered {
+            invitation: invitation.map(|invitation| invitation.to_fragment().to_string()),
+        });
         Ok(())
     }
 
     async fn share(&mut self, sharing: Sharing) -> Result<(), Failure> {
-        let trailer = self.canary(CanaryKind::Frame).map(|canary| canary.bytes().to_vec()).unwrap_or_default();
+        let trailer =
+            self.canary(CanaryKind::Frame).map(|canary| canary.bytes().to_vec()).unwrap_or_default();
         let settings = ScreenSettings { source: sharing.source, fps: sharing.fps, trailer, send_still: true };
         let board = Arc::clone(&self.board);
         let screen = ScreenThread::start(settings, move |applied| board.input_applied(applied));
@@ -196,7 +203,8 @@ impl Participant {
 
     async fn tell_code(&self, members: u32) -> Result<(), Failure> {
         for _ in 0..POLLS_MAX {
-            let present = self.session()?.members().await.map_err(|error| Failure::of(Exit::Relay, &error))?;
+            let present =
+                self.session()?.members().await.map_err(|error| Failure::of(Exit::Relay, &error))?;
             if u32::try_from(present.len()).is_ok_and(|present| present >= members) {
                 let code = self.session()?.session_code().await;
                 let code = code.map_err(|error| Failure::of(Exit::Relay, &error))?;
@@ -223,7 +231,8 @@ impl Participant {
         let mut lease = self.lease.clone();
         let granted = tokio::time::timeout(POLL * POLLS_MAX, lease.wait_for(Option::is_some)).await;
         let granted = granted.ok().and_then(Result::ok).and_then(|lease| *lease);
-        let granted = granted.ok_or_else(|| Failure::new(Exit::ChecksFailed, "no lease arrived", "run the demo again"))?;
+        let granted = granted
+            .ok_or_else(|| Failure::new(Exit::ChecksFailed, "no lease arrived", "run the demo again"))?;
         self.input = Some(self.take_up(&granted).await?);
         self.board.set_lease(true);
         tell(&Note::Lease);
@@ -235,7 +244,9 @@ impl Participant {
         let deadline = tokio::time::Instant::now() + POLL * POLLS_MAX;
         loop {
             match self.session()?.drive(lease).await {
-                Err(DriveError::NotReachable) if tokio::time::Instant::now() < deadline => tokio::time::sleep(POLL).await,
+                Err(DriveError::NotReachable) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(POLL).await
+                }
                 done => return done.map_err(|error| Failure::of(Exit::ChecksFailed, &error)),
             }
         }
@@ -289,7 +300,8 @@ impl Participant {
 
     async fn write_png(&self, path: &std::path::Path) -> Result<(), Failure> {
         let picture = self.board.next_picture().await;
-        let picture = picture.ok_or_else(|| Failure::new(Exit::ChecksFailed, "no picture arrived", "run the demo again"))?;
+        let picture = picture
+            .ok_or_else(|| Failure::new(Exit::ChecksFailed, "no picture arrived", "run the demo again"))?;
         crate::screen::write_png(&picture, path).map_err(|error| Failure::of(Exit::Usage, &error))?;
         tell(&Note::PngWritten);
         Ok(())

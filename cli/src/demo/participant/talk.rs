@@ -29,11 +29,9 @@ pub(super) fn address(to: &str, text: &str) -> String {
     format!("for {to}: {text}")
 }
 
-/// Whether a text is for this subject.
-pub(super) fn is_addressed_to(subject: &str, text: &str) -> bool {
-    text.strip_prefix("for ")
-        .and_then(|text| text.strip_prefix(subject))
-        .is_some_and(|text| text.starts_with(": "))
+/// Whether a text is for one, and that one is not this subject: then it has leaked, however it came.
+pub(super) fn is_for_another(subject: &str, text: &str) -> bool {
+    text.strip_prefix("for ").and_then(|text| text.split_once(": ")).is_some_and(|(to, _)| to != subject)
 }
 
 /// Says it again and again until the end.
@@ -80,8 +78,9 @@ mod tests {
 
     #[test]
     fn a_private_text_tells_for_whom_it_is() {
-        assert!(is_addressed_to("ab", &address("ab", "psst")));
-        assert!(!is_addressed_to("a", &address("ab", "psst")));
-        assert!(!is_addressed_to("cd", &address("ab", "psst")));
+        assert!(!is_for_another("ab", &address("ab", "psst")));
+        assert!(is_for_another("a", &address("ab", "psst")));
+        assert!(is_for_another("cd", &address("ab", "psst")));
+        assert!(!is_for_another("cd", "from ab: hello all"));
     }
 }
