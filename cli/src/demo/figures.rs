@@ -48,8 +48,9 @@ fn parse(page: &str) -> RelayFigures {
 #[must_use]
 pub fn cpu_ms(pid: u32) -> Option<f64> {
     let mut nanoseconds = 0;
-    for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
-        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        // A thread may end between the two looks.
+        let Ok(text) = std::fs::read_to_string(task.path().join("schedstat")) else { continue };
         nanoseconds += text.split_ascii_whitespace().next()?.parse::<u64>().ok()?;
     }
     Some(nanoseconds as f64 / 1e6)
