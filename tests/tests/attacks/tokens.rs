@@ -62,6 +62,8 @@ async fn tokens_that_open_no_door() {
         credentials.token = forger.sign_token(&claims(&credentials.connection_key), unix_seconds()).unwrap();
     });
     assert_eq!(unknown.await, Disconnected::TokenRefused);
+    // Refused at the door: whoever comes in and is sent out again was in.
+    assert_eq!(world.relay.stats().joins, 2);
     assert_goes_on(&root, &mut other).await;
 }
 
@@ -77,6 +79,7 @@ async fn a_stolen_token_before_and_while_its_owner_uses_it() {
     let mut owner = world.try_join(owner, &invitation).await.unwrap();
     let meanwhile = refused(&world, &invitation, |credentials| credentials.token = stolen).await;
     assert_eq!(meanwhile, Disconnected::ProofRefused);
+    assert_eq!(world.relay.stats().joins, 3);
     root.session.send("welcome").await.unwrap();
     owner.hear_text("welcome").await;
     owner.session.leave().await;
