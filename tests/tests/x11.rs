@@ -1,7 +1,7 @@
 //! A real screen: a viewer with the lease types a command into an xterm through the relay. Needs Xvfb and xterm; starts its
 //! own X server: `cargo test -p isi-tests --features x11 --test x11`.
 #![cfg(feature = "x11")]
-#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
