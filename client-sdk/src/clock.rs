@@ -1,7 +1,9 @@
 use isi_e2ee::{MonotonicMs, UnixSeconds};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
-/// The one place that reads clocks: everything below it takes the time as an argument.
+/// The one place that reads clocks: everything below it takes the time as an argument. What passes is the runtime's time, which
+/// a test may have stand still or leap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
@@ -18,8 +20,8 @@ impl Clock {
     }
 
     /// When `at` will be.
-    pub(crate) fn instant(&self, at: MonotonicMs) -> Instant {
-        self.start + Duration::from_millis(at.0)
+    pub(crate) fn instant(&self, at: MonotonicMs) -> std::time::Instant {
+        (self.start + Duration::from_millis(at.0)).into_std()
     }
 
     pub(crate) fn unix() -> UnixSeconds {

@@ -12,6 +12,10 @@ pub struct ConnectOptions {
     pub trust: TrustAnchors,
     /// Dials this address instead of resolving the URL's host; name and origin stay those of the URL.
     pub connect_addr: Option<SocketAddr>,
+    /// Dials from this endpoint instead of a UDP socket of its own: one with an abstract socket, or one that several sessions
+    /// share; leaving then waits, at most 2 s, for the other sessions' connections too. Only the endpoint's sockets are
+    /// used, none of its configuration.
+    pub endpoint: Option<quinn::Endpoint>,
     /// Longest wait for the relay to take this client in. 10 s by default.
     pub connect_timeout: Duration,
     /// Longest wait for an organizer's Welcome. 60 s by default.
@@ -49,6 +53,7 @@ impl ConnectOptions {
             url,
             trust,
             connect_addr: None,
+            endpoint: None,
             connect_timeout: Duration::from_secs(10),
             admit_timeout: Duration::from_secs(60),
             admit: AdmitPolicy::default(),

@@ -1,7 +1,9 @@
 use isi_relay_core::Timestamp;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
-/// The one clock that the core's `now` comes from: microseconds since the node was made, never going back.
+/// The one clock that the core's `now` comes from: microseconds since the node was made, never going back. It is the runtime's,
+/// like every other in the node, so that a test which has that one stand still or leap has the node do so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     started: Instant,
@@ -17,8 +19,8 @@ impl Clock {
     }
 
     /// When a deadline of the core is.
-    pub(crate) fn instant(&self, at: Timestamp) -> Instant {
-        self.started + Duration::from_micros(at.0)
+    pub(crate) fn instant(&self, at: Timestamp) -> std::time::Instant {
+        (self.started + Duration::from_micros(at.0)).into_std()
     }
 }
 

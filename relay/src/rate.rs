@@ -1,4 +1,4 @@
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// How often a peer may do something: `per_second` on average, `burst` at once. What is above is the peer's fault.
 #[derive(Debug)]

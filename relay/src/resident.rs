@@ -5,7 +5,7 @@ use crate::quantiles::Quantiles;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Chunks below this are copied on receipt. A slice of a few bytes would pin the whole receive buffer it came in (some
 /// 12 KiB, or 64 KiB with segmentation offload); larger chunks are never copied by us.

@@ -35,13 +35,19 @@ pub(crate) async fn dial(options: &ConnectOptions) -> Result<Dialled, JoinError>
 
 async fn connect(options: &ConnectOptions, config: ClientConfig) -> Result<Dialled, JoinError> {
     let address = resolve(options).await?;
-    let any =
-        if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-    let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(JoinError::Socket)?;
+    let endpoint = options.endpoint.clone().map_or_else(|| bind(address), Ok)?;
     let connecting =
         endpoint.connect_with(config, address, options.url.host()).map_err(|_| JoinError::Unreachable)?;
     let connection = connecting.await.map_err(|error| explain(&error))?;
     Ok(Dialled { endpoint, connection })
+}
+
+fn bind(for_relay: SocketAddr) -> Result<Endpoint, JoinError> {
+    let any = match for_relay {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    Endpoint::client(SocketAddr::new(any, 0)).map_err(JoinError::Socket)
 }
 
 async fn resolve(options: &ConnectOptions) -> Result<SocketAddr, JoinError> {

@@ -6,7 +6,7 @@ use quinn::{Connection, SendDatagramError};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Takes the peer's datagrams. Those above the rate are dropped.
 pub(super) async fn read_datagrams(peer: Arc<Peer>) -> End {

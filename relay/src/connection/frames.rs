@@ -2,7 +2,7 @@ use super::end::End;
 use crate::rate::RateLimit;
 use isi_wire::{CloseCode, Frame, FrameBuffer};
 use quinn::{ReadError, RecvStream};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Bytes taken from a stream at once. With the longest frame it bounds what a stream of frames holds.
 const READ_BYTES_MAX: usize = 16 * 1024;

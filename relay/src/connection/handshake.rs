@@ -11,7 +11,7 @@ use isi_relay_core::JoinParams;
 use isi_wire::limits::CONTROL_MESSAGE_BYTES_MAX;
 use isi_wire::{ClientMessage, CloseCode, ConnectionNonce, Incarnation, ParticipantId, RelayMessage};
 use quinn::{Connection, SendStream};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Label of the TLS exporter in the join proof.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-isi-join";

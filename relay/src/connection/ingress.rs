@@ -12,8 +12,8 @@ use isi_wire::{CloseCode, DecodeError, GroupHeader, LogUpload, ResetCode, Stream
 use quinn::{ReadError, RecvStream, VarInt};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Bytes of a group taken from its stream at once.
 const CHUNK_BYTES_MAX: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! How fast a peer may talk. What is above is `Flood`: no client of ours comes near.
 
 use crate::rate::RateLimit;
-use std::time::Instant;
+use tokio::time::Instant;
 
 const CONTROL_MESSAGES_PER_SECOND: u32 = 200;
 /// A client that joins a large session subscribes to all its tracks at once.
