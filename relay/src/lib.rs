@@ -28,4 +28,4 @@ pub use config::Config;
 pub use node::{Monitor, Node, StartError};
 pub use resident::{Residence, ResidenceStats};
 pub use stats::NodeStats;
-pub use transport::TransportError;
+pub use transport::{SocketStats, TransportError};

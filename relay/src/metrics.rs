@@ -13,6 +13,7 @@ pub fn render(stats: &NodeStats) -> String {
     let mut page = Page(String::with_capacity(8 * 1024));
     node(&mut page, stats);
     residence(&mut page, stats);
+    socket(&mut page, stats);
     sessions(&mut page, stats);
     let refused = "Connections refused before they were in a session.";
     page.by_code("isi_relay_refused_total", refused, &stats.refused);
@@ -45,6 +46,18 @@ fn residence(page: &mut Page, stats: &NodeStats) {
     for (quantile, value) in quantiles {
         page.line(format_args!("{name}{{quantile=\"{quantile}\"}} {value}"));
     }
+}
+
+fn socket(page: &mut Page, stats: &NodeStats) {
+    let socket = &stats.socket;
+    page.counter("isi_relay_udp_sends_total", "System calls that sent datagrams.", socket.sends);
+    page.counter("isi_relay_udp_datagrams_total", "Datagrams sent by them.", socket.datagrams);
+    let split = "Batches that the kernel refused, so that their datagrams went one by one.";
+    page.counter("isi_relay_udp_split_batches_total", split, socket.split_batches);
+    let blocked = "Times the kernel's send buffer was full.";
+    page.counter("isi_relay_udp_blocked_total", blocked, socket.blocked);
+    let segments = "Datagrams per system call that the kernel takes; 1 without segmentation offload.";
+    page.gauge("isi_relay_udp_segments_max", segments, socket.segments_max);
 }
 
 fn sessions(page: &mut Page, stats: &NodeStats) {

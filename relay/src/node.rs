@@ -6,7 +6,7 @@ use crate::resident::Residence;
 use crate::sessions::Sessions;
 use crate::stats::{Counters, NodeStats};
 use crate::tls::{TlsError, server_crypto};
-use crate::transport::{self, TransportError};
+use crate::transport::{self, Bound, SocketMonitor, TransportError};
 use isi_wire::CloseCode;
 use quinn::{Endpoint, Incoming, VarInt};
 use std::net::SocketAddr;
@@ -39,6 +39,7 @@ pub struct Node {
 #[derive(Clone, Debug)]
 pub struct Monitor {
     endpoint: Endpoint,
+    socket: SocketMonitor,
     shared: Arc<Shared>,
 }
 
@@ -74,7 +75,7 @@ impl Node {
     /// [`StartError`]: nothing was left behind.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let tls = server_crypto(&config.tls, &[config.listen])?;
-        let (endpoint, local_addr) = transport::bind(config.listen, tls)?;
+        let Bound { endpoint, local_addr, socket } = transport::bind(config.listen, tls)?;
         let admission = Admission::new(config.admission.with_bound_port(local_addr.port()))?;
         let limits = config.limits;
         let shared = Arc::new(Shared {
@@ -89,7 +90,7 @@ impl Node {
             counters: Counters::default(),
             join_timeout: limits.join_timeout,
         });
-        let monitor = Monitor { endpoint: endpoint.clone(), shared };
+        let monitor = Monitor { endpoint: endpoint.clone(), socket, shared };
         Ok(Self {
             endpoint,
             local_addr,
@@ -169,6 +170,7 @@ impl Monitor {
         let mut stats = NodeStats {
             connections: self.endpoint.open_connections() as u64,
             residence: self.shared.residence.stats(),
+            socket: self.socket.stats(),
             ..NodeStats::default()
         };
         self.shared.sessions.report(&mut stats);

@@ -1,4 +1,5 @@
 use crate::resident::ResidenceStats;
+use crate::transport::SocketStats;
 use isi_relay_core::SessionStats;
 use isi_wire::CloseCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,8 @@ pub struct NodeStats {
     pub joins: u64,
     /// Ciphertext in the node, and how long it stays.
     pub residence: ResidenceStats,
+    /// What the UDP socket did.
+    pub socket: SocketStats,
     /// All sessions together: what those that exist hold, what all since the start have counted, and the highest peak of any
     /// one that exists.
     pub session_totals: SessionStats,

@@ -1,12 +1,20 @@
 //! Everything that is quinn's: one UDP socket, TLS and the transport's limits. The rest of the node sees connections and streams.
 
+mod batch;
+mod buffers;
+mod runtime;
+mod socket;
+mod turn;
+
+pub use self::socket::SocketStats;
+
+use self::runtime::NodeRuntime;
+use self::socket::CoalescingSocket;
 use isi_wire::{ALPN, DeliveryClass};
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig,
-    VarInt,
+    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt,
 };
-use rustix::net::sockopt;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +36,6 @@ const CONNECTION_WINDOW_BYTES: u32 = (UNI_STREAMS_MAX + 1) * STREAM_WINDOW_BYTES
 const DATAGRAM_RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
 /// Datagrams not yet sent. More would only be late; the core keeps the newest back.
 const DATAGRAM_SEND_BUFFER_BYTES: usize = 32 * 1024;
-/// Below it, bursts to many receivers are lost in the kernel and throughput halves.
-const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Largest UDP payload tried. Ethernet; above 6,500 segmentation offload breaks.
 const UDP_PAYLOAD_BYTES_MAX: u16 = 1452;
 const IDLE_TIMEOUT_MS: u32 = 15_000;
@@ -57,14 +63,29 @@ pub enum TransportError {
     NoInitialCipherSuite(#[from] NoInitialCipherSuite),
 }
 
-/// Binds the socket and starts the endpoint. Needs a tokio runtime. The address has the port that the system chose for port 0.
+/// What [`bind`] started.
+pub(crate) struct Bound {
+    pub(crate) endpoint: Endpoint,
+    /// With the port that the system chose for port 0.
+    pub(crate) local_addr: SocketAddr,
+    pub(crate) socket: SocketMonitor,
+}
+
+/// Sees what the node's socket does.
+#[derive(Clone, Debug)]
+pub(crate) struct SocketMonitor(Arc<CoalescingSocket>);
+
+impl SocketMonitor {
+    pub(crate) fn stats(&self) -> SocketStats {
+        self.0.stats()
+    }
+}
+
+/// Binds the socket and starts the endpoint. Needs a tokio runtime.
 ///
 /// # Errors
 /// [`TransportError`]: nothing was left behind; correct the configuration.
-pub(crate) fn bind(
-    address: SocketAddr,
-    mut tls: rustls::ServerConfig,
-) -> Result<(Endpoint, SocketAddr), TransportError> {
+pub(crate) fn bind(address: SocketAddr, mut tls: rustls::ServerConfig) -> Result<Bound, TransportError> {
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     config
@@ -75,10 +96,15 @@ pub(crate) fn bind(
         .incoming_buffer_size_total(INCOMING_MAX as u64 * INCOMING_BYTES_MAX);
     let bind_error = |source| TransportError::Bind { address, source };
     let socket = UdpSocket::bind(address).map_err(bind_error)?;
-    grow_buffers(&socket);
+    buffers::grow(&socket);
     let local_addr = socket.local_addr().map_err(bind_error)?;
-    let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime));
-    Ok((endpoint.map_err(bind_error)?, local_addr))
+    let socket = CoalescingSocket::new(socket).map_err(bind_error)?;
+    let runtime = Arc::new(NodeRuntime { socket: Arc::clone(&socket) });
+    let monitor = SocketMonitor(Arc::clone(&socket));
+    let endpoint =
+        Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), socket, runtime)
+            .map_err(bind_error)?;
+    Ok(Bound { endpoint, local_addr, socket: monitor })
 }
 
 /// Which of a connection's streams goes first when several have bytes: quinn takes the highest. The control stream has no
@@ -110,23 +136,4 @@ fn transport_config() -> TransportConfig {
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))))
         .keep_alive_interval(Some(KEEP_ALIVE_INTERVAL));
     transport
-}
-
-fn grow_buffers(socket: &UdpSocket) {
-    // Refusals show in what is granted.
-    let _ = sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER_BYTES);
-    let _ = sockopt::set_socket_send_buffer_size(socket, SOCKET_BUFFER_BYTES);
-    warn_if_small("net.core.rmem_max", sockopt::socket_recv_buffer_size(socket));
-    warn_if_small("net.core.wmem_max", sockopt::socket_send_buffer_size(socket));
-}
-
-fn warn_if_small(setting: &str, answer: rustix::io::Result<usize>) {
-    // Linux doubles what it grants, for its own bookkeeping, and answers with that.
-    let granted_bytes = answer.unwrap_or(0) / if cfg!(target_os = "linux") { 2 } else { 1 };
-    if granted_bytes < SOCKET_BUFFER_BYTES {
-        tracing::warn!(
-            granted_bytes,
-            "small UDP buffers cost throughput; to have larger ones: sysctl -w {setting}={SOCKET_BUFFER_BYTES}"
-        );
-    }
 }
