@@ -65,14 +65,6 @@ impl Batch {
         self.segment_bytes > 0 && !self.bytes.len().is_multiple_of(self.segment_bytes)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    pub(super) fn segments(&self) -> usize {
-        self.bytes.len().div_ceil(self.segment_bytes.max(1))
-    }
-
     /// All of it at once.
     pub(super) fn whole(&self) -> Option<Transmit<'_>> {
         self.first(self.bytes.len())
@@ -130,7 +122,7 @@ mod tests {
         let ten = vec![1; 10 * SEGMENT];
         let mut batch = Batch::default();
         assert_eq!((0..9).filter(|_| batch.add(&transmit(&ten, 1))).count(), 4);
-        assert_eq!((batch.segments(), batch.whole().unwrap().contents.len()), (40, 40 * SEGMENT));
+        assert_eq!(batch.whole().unwrap().contents.len(), 40 * SEGMENT);
         assert!(batch.add(&transmit(&ten[..4 * SEGMENT], 1)));
         assert!(!batch.add(&transmit(&ten[..SEGMENT], 1)), "the kernel takes no more than 64 KiB");
     }
