@@ -8,7 +8,7 @@ use crate::stats::{Counters, NodeStats};
 use crate::tls::{TlsError, server_crypto};
 use crate::transport::{self, Bound, SocketMonitor, TransportError};
 use isi_wire::CloseCode;
-use quinn::{Endpoint, Incoming, VarInt};
+use quinn::{AsyncUdpSocket, Endpoint, EndpointConfig, Incoming, Runtime, VarInt};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -75,7 +75,28 @@ impl Node {
     /// [`StartError`]: nothing was left behind.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let tls = server_crypto(&config.tls, &[config.listen])?;
-        let Bound { endpoint, local_addr, socket } = transport::bind(config.listen, tls)?;
+        let bound = transport::bind(config.listen, tls)?;
+        Self::on(bound, config)
+    }
+
+    /// As [`bind`](Self::bind), on a socket of the caller's instead: one of a simulated network, in a test. The configured address
+    /// says only whether development certificates are in order. All of the node's time is the tokio runtime's.
+    ///
+    /// # Errors
+    /// [`StartError`]: nothing was left behind.
+    pub fn bind_abstract(
+        config: Config,
+        endpoint: EndpointConfig,
+        socket: Arc<dyn AsyncUdpSocket>,
+        runtime: Arc<dyn Runtime>,
+    ) -> Result<Self, StartError> {
+        let tls = server_crypto(&config.tls, &[config.listen])?;
+        let bound = transport::bind_abstract(config.listen, tls, endpoint, socket, runtime)?;
+        Self::on(bound, config)
+    }
+
+    fn on(bound: Bound, config: Config) -> Result<Self, StartError> {
+        let Bound { endpoint, local_addr, socket } = bound;
         let admission = Admission::new(config.admission.with_bound_port(local_addr.port()))?;
         let limits = config.limits;
         let shared = Arc::new(Shared {

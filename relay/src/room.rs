@@ -4,11 +4,11 @@
 use crate::clock::Clock;
 use bytes::Bytes;
 use isi_relay_core::{
-    ChunkOutcome, EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, Session, SessionLimits,
+    EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, PushOutcome, Session, SessionLimits,
     SessionStats, Timestamp, Wake, Write, WriteRoom,
 };
 use isi_wire::{GroupHeader, Incarnation, Joined, LeaveReason, ParticipantId, ResetCode};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -151,8 +151,8 @@ impl Seat {
         Arc::clone(&self.writer)
     }
 
-    pub(crate) fn next_write(&self, room: WriteRoom) -> Option<Write> {
-        self.with(|session, now, to| session.next_write(now, to, room))
+    pub(crate) fn next_write(&self, room: WriteRoom, chunks: &mut Vec<Bytes>) -> Option<Write> {
+        self.with(|session, now, to| session.next_write(now, to, room, chunks))
     }
 
     /// Told to us by the receiver: it wants no more of this group.
@@ -195,8 +195,8 @@ impl Seat {
 }
 
 impl OpenGroup {
-    pub(crate) fn push(&self, chunk: Bytes) -> ChunkOutcome {
-        self.room.with(|state, now| state.session.push_chunk(now, self.ingress, chunk))
+    pub(crate) fn push(&self, chunks: &mut VecDeque<Bytes>) -> PushOutcome {
+        self.room.with(|state, now| state.session.push_chunks(now, self.ingress, chunks))
     }
 
     /// Returns once the core has room again.

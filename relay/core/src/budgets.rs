@@ -27,6 +27,12 @@ pub const WELCOMES: ClassBudget =
     ClassBudget { bytes_max: 4 * LOG_ITEM_BYTES_MAX, ms_max: WELCOME_RESIDENCE_MS_MAX };
 /// Ciphertext of group streams and datagrams in memory. Over it the oldest media is reset, bulk waits at half.
 pub const RESIDENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Of it, what one participant's tracks may hold. Over it the oldest media of those tracks is reset, their bulk
+/// waits at half, their datagrams are dropped, and input that finds no room closes its track.
+pub const RESIDENT_BYTES_PER_PUBLISHER_MAX: usize = 32 * 1024 * 1024;
+/// Groups of all tracks waiting for one receiver. Over it the oldest media is reset for that receiver; bulk waits
+/// at half of it. Datagrams and the log have bounds of their own.
+pub const WAITING_BYTES_PER_RECEIVER_MAX: usize = 16 * 1024 * 1024;
 /// Control messages waiting for one participant. Over it the participant is closed (`Flood`).
 pub const CONTROL_MESSAGES_MAX: usize = 2 * PARTICIPANTS_PER_SESSION_MAX;
 /// Tracks of one participant at a time; more are refused (`Limit`).
@@ -75,6 +81,10 @@ pub struct SessionLimits {
     pub keyframe_interval_ms_min: u64,
     /// See [`RESIDENT_BYTES_MAX`].
     pub resident_bytes_max: usize,
+    /// See [`RESIDENT_BYTES_PER_PUBLISHER_MAX`].
+    pub resident_bytes_per_publisher_max: usize,
+    /// See [`WAITING_BYTES_PER_RECEIVER_MAX`].
+    pub waiting_bytes_per_receiver_max: usize,
     /// See [`INPUT`].
     pub input: ClassBudget,
     /// See [`LIVE`].
@@ -102,6 +112,8 @@ impl Default for SessionLimits {
             barred_subjects_max: BARRED_SUBJECTS_MAX,
             keyframe_interval_ms_min: KEYFRAME_INTERVAL_MS_MIN,
             resident_bytes_max: RESIDENT_BYTES_MAX,
+            resident_bytes_per_publisher_max: RESIDENT_BYTES_PER_PUBLISHER_MAX,
+            waiting_bytes_per_receiver_max: WAITING_BYTES_PER_RECEIVER_MAX,
             input: INPUT,
             live: LIVE,
             media: MEDIA,

@@ -4,55 +4,21 @@ use crate::Timestamp;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// Ciphertext in memory now, and the most there ever was. Everything that holds some is made to keep it.
-#[derive(Debug, Default)]
-pub(crate) struct Gauge {
-    streams: usize,
-    log: usize,
-    peak: usize,
-}
-
-impl Gauge {
-    pub(crate) const fn streams(&self) -> usize {
-        self.streams
-    }
-
-    pub(crate) const fn log(&self) -> usize {
-        self.log
-    }
-
-    pub(crate) const fn peak(&self) -> usize {
-        self.peak
-    }
-
-    pub(crate) fn add_log(&mut self, bytes: usize) {
-        self.log += bytes;
-        self.peak = self.peak.max(self.streams + self.log);
-    }
-
-    pub(crate) fn sub_log(&mut self, bytes: usize) {
-        self.log -= bytes;
-    }
-
-    fn add(&mut self, bytes: usize) {
-        self.streams += bytes;
-        self.peak = self.peak.max(self.streams + self.log);
-    }
-
-    fn sub(&mut self, bytes: usize) {
-        self.streams -= bytes;
-    }
-}
+/// Chunks handed out by one read, so that one turn of a writer is bounded however small they are.
+pub(crate) const CHUNKS_PER_READ_MAX: usize = 64;
 
 /// Chunks in order, numbered from 0 on, each until its last reader has passed it.
 ///
-/// Whoever has still to read a chunk has still to read those behind it, so the chunks that nobody needs are
-/// always at the front.
+/// Each chunk knows how many readers stand before it. A reader that goes on leaves one count and enters another,
+/// whatever it passes in between, and a chunk is free when nobody stands before it or before one ahead of it: so
+/// the chunks that nobody needs are always at the front.
 #[derive(Debug, Default)]
 pub(crate) struct SharedBuffer {
     chunks: VecDeque<Chunk>,
     /// Number of the first chunk that is held.
     base: u64,
+    /// Readers that have read all there is.
+    at_end: usize,
     bytes: usize,
     /// All bytes there ever were, for what a cursor has before it.
     pushed: u64,
@@ -62,52 +28,118 @@ pub(crate) struct SharedBuffer {
 struct Chunk {
     bytes: Bytes,
     at: Timestamp,
-    readers: usize,
+    /// Readers that read this one next.
+    standing: usize,
+}
+
+/// Where a reader stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// Number of the chunk it reads next.
+    pub(crate) index: u64,
+    /// Bytes of that chunk already read, when the room was smaller than the chunk.
+    within: usize,
+}
+
+/// What a read has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// Bytes handed out.
+    pub(crate) taken: usize,
+    /// Bytes of the chunks that the reader is done with.
+    pub(crate) passed: usize,
+    /// Bytes that nobody holds any more.
+    pub(crate) freed: usize,
 }
 
 impl SharedBuffer {
-    /// Adds a chunk that `readers` cursors will pass. With no reader nothing is held.
-    pub(crate) fn push(&mut self, bytes: Bytes, at: Timestamp, readers: usize, gauge: &mut Gauge) {
-        self.pushed += bytes.len() as u64;
-        if readers == 0 {
-            debug_assert!(self.chunks.is_empty(), "held for nobody");
+    /// A new reader, for what is pushed from now on.
+    pub(crate) fn enter(&mut self) -> Cursor {
+        self.at_end += 1;
+        Cursor { index: self.end(), within: 0 }
+    }
+
+    /// Adds a chunk for all readers. Returns the bytes held for it: none if there is no reader.
+    #[must_use]
+    pub(crate) fn push(&mut self, bytes: Bytes, at: Timestamp) -> usize {
+        let len = bytes.len();
+        self.pushed += len as u64;
+        let standing = std::mem::take(&mut self.at_end);
+        if standing == 0 && self.chunks.is_empty() {
             self.base += 1;
-            return;
+            return 0;
         }
-        self.bytes += bytes.len();
-        gauge.add(bytes.len());
-        self.chunks.push_back(Chunk { bytes, at, readers });
+        self.bytes += len;
+        self.chunks.push_back(Chunk { bytes, at, standing });
+        len
     }
 
-    /// One reader is done with the chunk at `index`.
-    pub(crate) fn pass(&mut self, index: u64, gauge: &mut Gauge) {
-        if let Some(chunk) = self.offset(index).and_then(|offset| self.chunks.get_mut(offset)) {
-            chunk.readers -= 1;
+    /// Appends to `out` what comes next at `cursor`, up to `room` bytes and [`CHUNKS_PER_READ_MAX`] chunks, and
+    /// moves the cursor on.
+    pub(crate) fn read(&mut self, cursor: &mut Cursor, room: usize, out: &mut Vec<Bytes>) -> Reading {
+        let (from, mut reading) = (*cursor, Reading::default());
+        let ahead = self.chunks.range(self.offset(from.index).min(self.chunks.len())..);
+        for chunk in ahead.take(CHUNKS_PER_READ_MAX) {
+            let len = chunk.bytes.len();
+            let end = len.min(cursor.within.saturating_add(room - reading.taken));
+            if end == cursor.within {
+                break;
+            }
+            reading.taken += end - cursor.within;
+            out.push(part(&chunk.bytes, cursor.within, end));
+            if end < len {
+                cursor.within = end;
+                break;
+            }
+            reading.passed += len;
+            *cursor = Cursor { index: cursor.index + 1, within: 0 };
         }
-        self.trim(gauge);
+        reading.freed = self.advance(from.index, cursor.index);
+        reading
     }
 
-    /// One reader goes away: it needs nothing from `index` on.
-    pub(crate) fn release_from(&mut self, index: u64, gauge: &mut Gauge) {
-        let from = self.offset(index.max(self.base)).unwrap_or(0);
-        self.chunks.range_mut(from.min(self.chunks.len())..).for_each(|chunk| chunk.readers -= 1);
-        self.trim(gauge);
+    /// The one chunk that comes next at `cursor`, and the bytes that nobody holds any more.
+    pub(crate) fn next(&mut self, cursor: &mut Cursor) -> Option<(Bytes, usize)> {
+        let bytes = self.chunks.get(self.offset(cursor.index))?.bytes.clone();
+        let from = std::mem::replace(cursor, Cursor { index: cursor.index + 1, within: 0 });
+        Some((bytes, self.advance(from.index, cursor.index)))
     }
 
-    /// Lets go of the oldest chunk, read or not. Cursors before [`base`](Self::base) have lost it.
-    pub(crate) fn evict_front(&mut self, gauge: &mut Gauge) {
-        if let Some(chunk) = self.chunks.pop_front() {
-            self.forget(&chunk, gauge);
+    /// A reader goes away. Returns the bytes that only it held.
+    #[must_use]
+    pub(crate) fn leave(&mut self, at: Cursor) -> usize {
+        *self.standing(at.index) -= 1;
+        self.trim()
+    }
+
+    /// Lets go of the oldest chunk, read or not. Readers that stood before it have lost it and stand before the
+    /// next. Returns its bytes.
+    #[must_use]
+    pub(crate) fn evict_front(&mut self) -> usize {
+        let Some(chunk) = self.chunks.pop_front() else { return 0 };
+        self.base += 1;
+        *self.standing(self.base) += chunk.standing;
+        self.bytes -= chunk.bytes.len();
+        chunk.bytes.len()
+    }
+
+    /// Moves a cursor on to the first chunk that is held. Returns how many it has lost.
+    pub(crate) const fn catch_up(&self, cursor: &mut Cursor) -> u64 {
+        let lost = self.base.saturating_sub(cursor.index);
+        if lost > 0 {
+            *cursor = Cursor { index: self.base, within: 0 };
         }
+        lost
     }
 
-    pub(crate) fn get(&self, index: u64) -> Option<&Bytes> {
-        self.chunks.get(self.offset(index)?).map(|chunk| &chunk.bytes)
+    /// Whether a reader has read all there is.
+    pub(crate) fn is_at_end(&self, cursor: Cursor) -> bool {
+        cursor.index >= self.end()
     }
 
-    /// When the chunk at `index` arrived.
-    pub(crate) fn arrived(&self, index: u64) -> Option<Timestamp> {
-        self.chunks.get(self.offset(index)?).map(|chunk| chunk.at)
+    /// When the chunk that a reader reads next arrived.
+    pub(crate) fn arrived(&self, cursor: Cursor) -> Option<Timestamp> {
+        self.chunks.get(self.offset(cursor.index)).map(|chunk| chunk.at)
     }
 
     /// When the oldest chunk arrived.
@@ -115,14 +147,9 @@ impl SharedBuffer {
         self.chunks.front().map(|chunk| chunk.at)
     }
 
-    /// Number of the first chunk that is held.
-    pub(crate) const fn base(&self) -> u64 {
-        self.base
-    }
-
-    /// Number of the next chunk.
-    pub(crate) fn end(&self) -> u64 {
-        self.base + self.chunks.len() as u64
+    /// Whether a reader is among the last: it reads the oldest chunk next.
+    pub(crate) const fn is_last(&self, cursor: Cursor) -> bool {
+        cursor.index <= self.base
     }
 
     /// Bytes held.
@@ -135,68 +162,110 @@ impl SharedBuffer {
         self.pushed
     }
 
-    fn offset(&self, index: u64) -> Option<usize> {
-        usize::try_from(index.checked_sub(self.base)?).ok()
+    fn end(&self) -> u64 {
+        self.base + self.chunks.len() as u64
     }
 
-    fn trim(&mut self, gauge: &mut Gauge) {
-        while self.chunks.front().is_some_and(|chunk| chunk.readers == 0) {
-            self.evict_front(gauge);
+    fn offset(&self, index: u64) -> usize {
+        usize::try_from(index.saturating_sub(self.base)).unwrap_or(usize::MAX)
+    }
+
+    /// The count of readers at a chunk; one that was evicted counts at the first that is held.
+    fn standing(&mut self, index: u64) -> &mut usize {
+        let offset = self.offset(index);
+        match self.chunks.get_mut(offset) {
+            Some(chunk) => &mut chunk.standing,
+            None => &mut self.at_end,
         }
     }
 
-    fn forget(&mut self, chunk: &Chunk, gauge: &mut Gauge) {
-        self.base += 1;
-        self.bytes -= chunk.bytes.len();
-        gauge.sub(chunk.bytes.len());
+    fn advance(&mut self, from: u64, to: u64) -> usize {
+        if from == to {
+            return 0;
+        }
+        *self.standing(from) -= 1;
+        *self.standing(to) += 1;
+        self.trim()
     }
+
+    fn trim(&mut self) -> usize {
+        let mut freed = 0;
+        while self.chunks.front().is_some_and(|chunk| chunk.standing == 0) {
+            freed += self.evict_front();
+        }
+        freed
+    }
+}
+
+fn part(bytes: &Bytes, from: usize, to: usize) -> Bytes {
+    if (from, to) == (0, bytes.len()) { bytes.clone() } else { bytes.slice(from..to) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn buffer(readers: usize) -> (SharedBuffer, Gauge) {
-        let (mut buffer, mut gauge) = (SharedBuffer::default(), Gauge::default());
+    fn buffer(readers: usize) -> (SharedBuffer, Vec<Cursor>) {
+        let mut buffer = SharedBuffer::default();
+        let cursors = (0..readers).map(|_| buffer.enter()).collect();
         for chunk in [&b"ab"[..], b"cde", b"f"] {
-            buffer.push(Bytes::from_static(chunk), Timestamp(7), readers, &mut gauge);
+            assert_eq!(buffer.push(Bytes::from_static(chunk), Timestamp(7)), chunk.len() * readers.min(1));
         }
-        (buffer, gauge)
+        (buffer, cursors)
+    }
+
+    fn read(buffer: &mut SharedBuffer, cursor: &mut Cursor, room: usize) -> (Vec<u8>, Reading) {
+        let mut out = Vec::new();
+        let reading = buffer.read(cursor, room, &mut out);
+        (out.concat(), reading)
     }
 
     #[test]
     fn a_chunk_is_held_until_the_last_cursor_has_passed() {
-        let (mut buffer, mut gauge) = buffer(2);
-        buffer.pass(0, &mut gauge);
-        assert_eq!((buffer.bytes(), gauge.streams()), (6, 6), "the other one still needs it");
-        buffer.pass(0, &mut gauge);
-        assert_eq!((buffer.bytes(), gauge.streams(), buffer.base()), (4, 4, 1));
-        assert_eq!(buffer.get(0), None);
-        assert_eq!(buffer.get(1), Some(&Bytes::from_static(b"cde")));
+        let (mut buffer, mut cursors) = buffer(2);
+        let (bytes, reading) = read(&mut buffer, &mut cursors[0], 5);
+        assert_eq!((bytes.as_slice(), reading), (&b"abcde"[..], Reading { taken: 5, passed: 5, freed: 0 }));
+        assert_eq!(buffer.bytes(), 6, "the other one still needs it");
+        let (bytes, reading) = read(&mut buffer, &mut cursors[1], 4);
+        assert_eq!((bytes.as_slice(), reading), (&b"abcd"[..], Reading { taken: 4, passed: 2, freed: 2 }));
+        let (bytes, reading) = read(&mut buffer, &mut cursors[1], usize::MAX);
+        assert_eq!((bytes.as_slice(), reading), (&b"ef"[..], Reading { taken: 2, passed: 4, freed: 3 }));
+        assert_eq!(read(&mut buffer, &mut cursors[0], usize::MAX).1.freed, 1);
+        assert_eq!((buffer.bytes(), buffer.end()), (0, 3));
     }
 
     #[test]
     fn a_reader_that_goes_away_frees_what_only_it_held() {
-        let (mut buffer, mut gauge) = buffer(2);
-        buffer.pass(0, &mut gauge);
-        buffer.pass(1, &mut gauge);
-        buffer.release_from(0, &mut gauge);
-        assert_eq!((buffer.bytes(), buffer.base(), buffer.end()), (1, 2, 3));
-        buffer.release_from(2, &mut gauge);
-        assert_eq!((buffer.bytes(), gauge.streams(), gauge.peak()), (0, 0, 6));
+        let (mut buffer, mut cursors) = buffer(2);
+        read(&mut buffer, &mut cursors[0], 5);
+        assert_eq!(buffer.leave(cursors[1]), 5);
+        assert_eq!(buffer.leave(cursors[0]), 1);
+        assert_eq!(buffer.push(Bytes::from_static(b"g"), Timestamp(8)), 0, "nobody is left");
     }
 
     #[test]
-    fn eviction_does_not_wait_for_readers_and_late_passes_are_harmless() {
-        let (mut buffer, mut gauge) = buffer(1);
-        buffer.evict_front(&mut gauge);
-        buffer.pass(0, &mut gauge);
-        assert_eq!((buffer.base(), buffer.bytes()), (1, 4));
+    fn eviction_does_not_wait_for_readers_and_they_go_on_behind_it() {
+        let (mut buffer, mut cursors) = buffer(2);
+        read(&mut buffer, &mut cursors[1], 2);
+        assert_eq!((buffer.evict_front(), buffer.evict_front()), (2, 3));
+        assert_eq!(cursors.iter_mut().map(|cursor| buffer.catch_up(cursor)).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(read(&mut buffer, &mut cursors[0], 9).0, b"f");
+        assert_eq!(buffer.leave(cursors[1]), 1);
     }
 
     #[test]
-    fn with_no_reader_nothing_is_held() {
-        let (buffer, gauge) = buffer(0);
-        assert_eq!((buffer.bytes(), buffer.end(), gauge.peak()), (0, 3, 0));
+    fn a_reader_that_was_overtaken_by_eviction_may_leave() {
+        let (mut buffer, cursors) = buffer(1);
+        assert_eq!(buffer.evict_front() + buffer.leave(cursors[0]), 6);
+    }
+
+    #[test]
+    fn one_read_is_bounded_in_chunks() {
+        let mut buffer = SharedBuffer::default();
+        let mut cursor = buffer.enter();
+        (0..=CHUNKS_PER_READ_MAX)
+            .for_each(|_| assert_eq!(buffer.push(Bytes::from_static(b"x"), Timestamp(0)), 1));
+        assert_eq!(read(&mut buffer, &mut cursor, usize::MAX).1.taken, CHUNKS_PER_READ_MAX);
+        assert_eq!(read(&mut buffer, &mut cursor, usize::MAX).1.taken, 1);
     }
 }

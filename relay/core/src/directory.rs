@@ -158,7 +158,8 @@ impl Session {
 
     fn add_lane(&mut self, alias: TrackAlias, receiver: Key<Participant>) {
         let Some(track) = self.tracks.get_mut(alias) else { return };
-        let lane = self.peers.lanes.insert(Lane::new(track, receiver, track.datagrams.end()));
+        let cursor = track.datagrams.enter();
+        let lane = self.peers.lanes.insert(Lane::new(track, receiver, cursor));
         track.lanes.push(lane);
         self.peers.all[receiver].lanes.insert(alias, lane);
     }
@@ -170,10 +171,14 @@ impl Session {
             self.give_up(egress, code);
         }
         let Some(lane) = self.peers.remove_lane(key) else { return };
-        if let Some(track) = self.tracks.get_mut(lane.alias) {
-            track.lanes.retain(|other| *other != key);
-            track.datagrams.release_from(lane.cursor, &mut self.gauge);
+        let Some(track) = self.tracks.get_mut(lane.alias) else { return };
+        track.lanes.swap_remove(lane.slot);
+        if let Some(moved) = track.lanes.get(lane.slot) {
+            self.peers.lanes[*moved].slot = lane.slot;
         }
+        let freed = track.datagrams.leave(lane.cursor);
+        let publisher = track.publisher;
+        self.free(publisher, DeliveryClass::Live, freed);
     }
 
     /// Ends a track for everybody. Streams on their way are reset with `code`, its publisher's are stopped.

@@ -11,28 +11,49 @@ impl Session {
     /// A receiver has stopped a stream, or it broke: no further [`Write`] names it. The shell resets it.
     /// The next group of the track flows again.
     pub fn stream_stopped(&mut self, _now: Timestamp, to: ParticipantId, egress: EgressId) {
-        if let Some(Egress { lane, .. }) = self.egresses.get(egress.0)
-            && self.peers.key(to) == Some(self.peers.lanes[*lane].receiver)
-        {
+        if self.egress_of(to, egress).is_some() {
             self.drop_egress(egress.0, None, ResetCode::Unsubscribed);
         }
+    }
+
+    /// A stream takes nothing now, or cannot be opened yet: until [`release_egress`](Self::release_egress) no
+    /// [`Write::Stream`] brings bytes for it. Other streams go on, of media a newer group of the same track. Its
+    /// budget runs on, and it still gets its end. Without effect on a stream that is gone or another's.
+    pub fn hold_egress(&mut self, to: ParticipantId, egress: EgressId) {
+        if let Some(egress) = self.egress_of(to, egress)
+            && !std::mem::replace(&mut egress.held, true)
+        {
+            self.stats.streams_held += 1;
+        }
+    }
+
+    /// A stream that was held back goes on.
+    pub fn release_egress(&mut self, to: ParticipantId, egress: EgressId) {
+        let Some(Egress { held, lane, .. }) = self.egress_of(to, egress) else { return };
+        if std::mem::replace(held, false) {
+            let lane = *lane;
+            self.stats.streams_held -= 1;
+            self.peers.queue(lane);
+        }
+    }
+
+    fn egress_of(&mut self, to: ParticipantId, egress: EgressId) -> Option<&mut Egress> {
+        let receiver = self.peers.key(to)?;
+        let egress = self.egresses.get_mut(egress.0)?;
+        (self.peers.lanes[egress.lane].receiver == receiver).then_some(egress)
     }
 
     /// One receiver does not get the rest of a group; counted and told where that is a loss.
     pub(crate) fn give_up(&mut self, key: Key<Egress>, code: Option<ResetCode>) {
         let lane_key = self.egresses[key].lane;
         let is_loss = matches!(code, Some(ResetCode::Stale | ResetCode::OverBudget));
-        match self.peers.lanes[lane_key].class {
-            DeliveryClass::Media if is_loss => {
-                self.stats.groups_reset += 1;
-                self.peers.count_dropped(lane_key, 1);
-            }
-            DeliveryClass::Bulk if is_loss => self.stats.groups_reset += 1,
-            DeliveryClass::Input
-            | DeliveryClass::Live
-            | DeliveryClass::Log
-            | DeliveryClass::Media
-            | DeliveryClass::Bulk => {}
+        let class = self.peers.lanes[lane_key].class;
+        if is_loss && matches!(class, DeliveryClass::Media | DeliveryClass::Bulk) {
+            self.stats.groups_reset += 1;
+            self.stats.classes.get_mut(class).groups_reset += 1;
+        }
+        if is_loss && class == DeliveryClass::Media {
+            self.peers.count_dropped(lane_key, 1);
         }
         self.drop_egress(key, code, code.unwrap_or(ResetCode::Unsubscribed));
     }
@@ -42,16 +63,16 @@ impl Session {
     pub(crate) fn drop_egress(&mut self, key: Key<Egress>, reset: Option<ResetCode>, stop: ResetCode) {
         let Some(egress) = self.egresses.remove(key) else { return };
         let lane = &mut self.peers.lanes[egress.lane];
+        let receiver = lane.receiver;
         lane.egresses.retain(|other| *other != key);
         if let Some(code) = reset
             && egress.opened
         {
-            let receiver = lane.receiver;
             self.peers.end_stream(receiver, StreamEnd::Reset(EgressId(key), code));
         }
-        let group = &mut self.groups[egress.group];
-        group.egresses.retain(|other| *other != key);
-        group.buffer.release_from(egress.cursor, &mut self.gauge);
+        self.stats.streams_held -= usize::from(egress.held);
+        self.give_back(&egress, receiver);
+        let group = &self.groups[egress.group];
         match group.state {
             GroupState::Finished if group.egresses.is_empty() => self.retire(egress.group),
             GroupState::Open if group.egresses.is_empty() && group.class != DeliveryClass::Media => {
@@ -62,11 +83,24 @@ impl Session {
         self.wake_waiting(egress.group);
     }
 
+    /// Takes an egress out of its group. What only it waited for is freed.
+    fn give_back(&mut self, egress: &Egress, receiver: Key<Participant>) {
+        let group = &mut self.groups[egress.group];
+        group.egresses.swap_remove(egress.slot);
+        if let Some(moved) = group.egresses.get(egress.slot) {
+            self.egresses[*moved].slot = egress.slot;
+        }
+        let (waiting, freed) = (egress.backlog(group), group.buffer.leave(egress.cursor));
+        let (publisher, class) = (group.publisher, group.class);
+        self.waits_no_more(receiver, waiting);
+        self.free(publisher, class, freed);
+    }
+
     /// Ends a group for all its receivers; its sender is stopped if it is not through.
     pub(crate) fn end_group(&mut self, key: Key<Group>, code: ResetCode) {
         let group = &mut self.groups[key];
         let is_open = std::mem::replace(&mut group.state, GroupState::Stopped(code)) == GroupState::Open;
-        group.waiting = false;
+        group.waiting = None;
         let publisher = group.publisher;
         while let Some(egress) = self.groups[key].egresses.last().copied() {
             self.give_up(egress, Some(code));

@@ -1,5 +1,6 @@
+use crate::admit::Door;
 use crate::arena::Key;
-use crate::buffer::SharedBuffer;
+use crate::buffer::{Cursor, SharedBuffer};
 use crate::participant::Participant;
 use crate::track::Lane;
 use bytes::Bytes;
@@ -15,11 +16,11 @@ pub(crate) struct Group {
     /// Stream type and header as they came; they go out unchanged.
     pub(crate) header: Bytes,
     pub(crate) buffer: SharedBuffer,
-    /// Whoever took the track when the group began. Nobody joins later.
+    /// Whoever took the track when the group began, each at its [`slot`](Egress::slot). Nobody joins later.
     pub(crate) egresses: Vec<Key<Egress>>,
     pub(crate) state: GroupState,
-    /// Whether a chunk was handed back and its ingress waits for a wake.
-    pub(crate) waiting: bool,
+    /// What its ingress waits for, if chunks were left.
+    pub(crate) waiting: Option<Door>,
     /// Whether the timer of the oldest chunk runs.
     pub(crate) timed: bool,
 }
@@ -39,18 +40,27 @@ pub(crate) enum GroupState {
 pub(crate) struct Egress {
     pub(crate) group: Key<Group>,
     pub(crate) lane: Key<Lane>,
+    /// Where it stands in the group's list, so that it is taken out without a search.
+    pub(crate) slot: usize,
     pub(crate) opened: bool,
-    /// Number of the chunk it reads next.
-    pub(crate) cursor: u64,
-    /// Bytes of that chunk already read, when the room was smaller than the chunk.
-    pub(crate) within: usize,
+    /// The shell says that the stream takes nothing now.
+    pub(crate) held: bool,
+    pub(crate) cursor: Cursor,
     /// Bytes of all chunks already passed.
     pub(crate) passed: u64,
 }
 
 impl Egress {
-    pub(crate) const fn new(group: Key<Group>, lane: Key<Lane>) -> Self {
-        Self { group, lane, opened: false, cursor: 0, within: 0, passed: 0 }
+    pub(crate) const fn new(group: Key<Group>, lane: Key<Lane>, slot: usize, cursor: Cursor) -> Self {
+        Self { group, lane, slot, opened: false, held: false, cursor, passed: 0 }
+    }
+
+    /// Whether there is something to write to its stream now. What is held still gets its end.
+    pub(crate) fn has_next(&self, group: &Group) -> bool {
+        match group.buffer.is_at_end(self.cursor) {
+            true => !self.opened || group.state == GroupState::Finished,
+            false => !self.held,
+        }
     }
 
     /// Bytes the relay still holds for this receiver, counted in whole chunks.

@@ -11,13 +11,6 @@ use crate::{GroupRefused, IngressId, Session, Timestamp, Violation};
 use bytes::Bytes;
 use isi_wire::{CloseCode, DeliveryClass, GroupHeader, ParticipantId, ResetCode, TrackAlias};
 
-/// Whether a chunk may come in.
-pub(crate) enum Admission {
-    Take,
-    Wait,
-    Stop(ResetCode),
-}
-
 impl Session {
     /// Begins a group for everybody who receives the track now. `header_bytes` are stream type and header as
     /// they came; receivers get them unchanged.
@@ -110,19 +103,22 @@ impl Session {
             buffer: SharedBuffer::default(),
             egresses: Vec::new(),
             state: GroupState::Open,
-            waiting: false,
+            waiting: None,
             timed: false,
         });
         let Some(track) = self.tracks.get_mut(header.alias) else { unreachable!("its header was checked") };
         track.newest = track.newest.max(Some(header.group));
         track.groups.push_back(key);
         self.timers.disarm(Timer::Keyframe(header.alias));
-        for lane in track.lanes.clone() {
-            let egress = self.egresses.insert(Egress::new(key, lane));
-            self.groups[key].egresses.push(egress);
-            self.peers.lanes[lane].egresses.push_back(egress);
-            self.peers.lanes[lane].needs_group = false;
-            self.peers.queue(lane);
+        let group = &mut self.groups[key];
+        group.egresses.reserve_exact(track.lanes.len());
+        for (slot, key_of_lane) in track.lanes.iter().enumerate() {
+            let egress = self.egresses.insert(Egress::new(key, *key_of_lane, slot, group.buffer.enter()));
+            group.egresses.push(egress);
+            let lane = &mut self.peers.lanes[*key_of_lane];
+            lane.egresses.push_back(egress);
+            lane.needs_group = false;
+            self.peers.queue(*key_of_lane);
         }
         key
     }
@@ -134,7 +130,7 @@ impl Session {
             GroupState::Open if group.egresses.is_empty() => self.retire(ingress.0),
             GroupState::Open => {
                 group.state = GroupState::Finished;
-                group.waiting = false;
+                group.waiting = None;
                 group.egresses.iter().for_each(|egress| self.peers.queue(self.egresses[*egress].lane));
             }
             GroupState::Finished => {}
@@ -151,89 +147,6 @@ impl Session {
             }
             Some(GroupState::Stopped(_)) => drop(self.groups.remove(ingress.0)),
             Some(GroupState::Finished) | None => {}
-        }
-    }
-
-    pub(crate) fn admit_chunk(&mut self, now: Timestamp, key: Key<Group>, bytes: usize) -> Admission {
-        let Some(group) = self.groups.get_mut(key) else { return Admission::Stop(ResetCode::TrackEnded) };
-        if let GroupState::Stopped(code) = group.state {
-            self.groups.remove(key);
-            return Admission::Stop(code);
-        }
-        debug_assert_eq!(group.state, GroupState::Open, "the shell pushed after it finished");
-        group.waiting = false;
-        let (class, publisher, is_wanted) = (group.class, group.publisher, !group.egresses.is_empty());
-        if class != DeliveryClass::Input && !self.pace_allows(now, key)
-            || class == DeliveryClass::Bulk && !self.bulk_fits(key, bytes)
-        {
-            self.groups[key].waiting = true;
-            self.stats.backpressure += 1;
-            return Admission::Wait;
-        }
-        if is_wanted && !self.make_room(bytes) {
-            self.refuse_rest(key);
-            return Admission::Stop(ResetCode::OverBudget);
-        }
-        self.charge(publisher, bytes);
-        Admission::Take
-    }
-
-    /// Input is never held back by a rate, only counted.
-    fn pace_allows(&mut self, now: Timestamp, key: Key<Group>) -> bool {
-        let publisher = self.groups[key].publisher;
-        let Some(bucket) = &mut self.peers.all[publisher].pace else { return true };
-        let is_open = bucket.is_open(now);
-        if !is_open {
-            self.timers.arm(Timer::Pace(key), bucket.opens_at());
-        }
-        is_open
-    }
-
-    pub(crate) fn charge(&mut self, publisher: Key<Participant>, bytes: usize) {
-        if let Some(bucket) = &mut self.peers.all[publisher].pace {
-            bucket.charge(bytes);
-        }
-    }
-
-    /// Bulk goes at the pace of the slowest receiver, and leaves half of the session's memory to the rest. One
-    /// chunk always fits.
-    fn bulk_fits(&mut self, key: Key<Group>, bytes: usize) -> bool {
-        let held = self.groups[key].buffer.bytes();
-        if held > 0 && held + bytes > self.limits.bulk.bytes_max {
-            return false;
-        }
-        let is_starved =
-            self.gauge.streams() > 0 && self.gauge.streams() + bytes > self.limits.resident_bytes_max / 2;
-        if is_starved {
-            self.starved.push(key);
-        }
-        !is_starved
-    }
-
-    /// Lets a sender go on whose receivers have caught up by half.
-    pub(crate) fn wake_waiting(&mut self, key: Key<Group>) {
-        if let Some(group) = self.groups.get_mut(key)
-            && group.waiting
-            && group.buffer.bytes() <= self.limits.bulk.bytes_max / 2
-        {
-            self.wake_ingress(key);
-        }
-        self.wake_starved();
-    }
-
-    /// Lets bulk go on that waited for the session to hold less.
-    pub(crate) fn wake_starved(&mut self) {
-        if !self.starved.is_empty() && self.gauge.streams() <= self.limits.resident_bytes_max / 2 {
-            std::mem::take(&mut self.starved).into_iter().for_each(|key| self.wake_ingress(key));
-        }
-    }
-
-    /// Has the sender push its chunk again, if it waits for that.
-    pub(crate) fn wake_ingress(&mut self, key: Key<Group>) {
-        if let Some(group) = self.groups.get_mut(key)
-            && std::mem::replace(&mut group.waiting, false)
-        {
-            self.peers.wake_ingress(IngressId(key));
         }
     }
 }

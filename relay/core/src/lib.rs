@@ -6,14 +6,16 @@
 //! 1. [`Session::new`] with a random [`Incarnation`](isi_wire::Incarnation); [`Session::join`] for each connection
 //!    whose token and proof the shell has verified. Its answer is the first message of the control stream.
 //! 2. What a connection receives goes to [`Session::handle_control`], [`Session::handle_log`],
-//!    [`Session::push_datagram`], and, per group stream, [`Session::open_group`], then [`Session::push_chunk`] until
+//!    [`Session::push_datagram`], and, per group stream, [`Session::open_group`], then [`Session::push_chunks`] until
 //!    [`Session::finish_group`] or [`Session::reset_group`]. A [`Violation`] closes that connection and no other.
 //! 3. After every call: [`Session::drain_wakeups`], and a look at [`Session::next_deadline`]; when that has come,
 //!    [`Session::handle_deadline`].
 //! 4. A woken writer calls [`Session::next_write`] until there is nothing, and again when its connection takes more
 //!    ([`WriteRoom`]). It carries out each [`Write`] before it asks for the next, so priority is decided late. A
 //!    writer that waits for room still has to look at its wakes: input, resets and `Close` do not wait.
-//! 5. A stream that its receiver stops, or that breaks, is told by [`Session::stream_stopped`].
+//! 5. A stream that its receiver stops, or that breaks, is told by [`Session::stream_stopped`]; one that only takes
+//!    nothing for now by [`Session::hold_egress`], until [`Session::release_egress`]. So a stalled document holds no
+//!    picture back, and what was not given to the shell yet can still be replaced by something newer.
 //! 6. However a connection ends, [`Session::leave`] once. The session may be dropped when
 //!    [`Session::is_empty`]; with it goes the memory of who was kicked.
 //!
@@ -31,6 +33,7 @@
 //! use bytes::Bytes;
 //! use isi_relay_core::*;
 //! use isi_wire::*;
+//! use std::collections::VecDeque;
 //!
 //! let (now, alice, bob) = (Timestamp(0), ParticipantId(1), ParticipantId(2));
 //! let grants = Grants {
@@ -54,23 +57,26 @@
 //! let mut header_bytes = Vec::new();
 //! header.encode(&mut header_bytes);
 //! let ingress = session.open_group(now, alice, header, header_bytes.into())?;
-//! assert_eq!(session.push_chunk(now, ingress, Bytes::from_static(b"sealed")), ChunkOutcome::Accepted);
+//! let mut sealed = VecDeque::from([Bytes::from_static(b"sealed")]);
+//! assert_eq!(session.push_chunks(now, ingress, &mut sealed), PushOutcome::Accepted);
 //! session.finish_group(now, ingress);
 //!
 //! let mut wakes = Vec::new();
 //! session.drain_wakeups(&mut wakes);
 //! assert!(wakes.contains(&Wake::Writer(bob)));
-//! let writes: Vec<_> = std::iter::from_fn(|| session.next_write(now, bob, WriteRoom::ALL)).collect();
-//! assert!(matches!(
-//!     writes[..],
-//!     [Write::Control(_), Write::Open { .. }, Write::Chunk { .. }, Write::Finish { .. }]
-//! ));
+//! let mut chunks = Vec::new();
+//! let told = session.next_write(now, bob, WriteRoom::ALL, &mut chunks);
+//! assert!(matches!(told, Some(Write::Control(RelayMessage::TrackAdded(_)))));
+//! let group = session.next_write(now, bob, WriteRoom::ALL, &mut chunks);
+//! assert!(matches!(group, Some(Write::Stream { opens: true, bytes: 6, finishes: true, .. })));
+//! assert_eq!(chunks[1], "sealed"); // behind the header
 //! assert_eq!(session.stats().resident_bytes, 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod admit;
 mod arena;
 pub mod budgets;
 mod buffer;
@@ -78,6 +84,7 @@ mod deadlines;
 mod directory;
 mod endings;
 mod forward;
+mod gauge;
 mod grants;
 mod group;
 mod ingress;
@@ -91,19 +98,21 @@ mod peers;
 mod sequencing;
 mod session;
 mod shed;
+mod stats;
 mod time;
 mod timers;
 mod track;
+mod turns;
 mod types;
 mod write;
 
 pub use budgets::{ClassBudget, SessionLimits};
 pub use grants::{Controls, Grants, KindSet};
 pub use session::Session;
+pub use stats::{ByClass, ClassStats, SessionStats};
 pub use time::Timestamp;
 pub use types::{
-    ChunkOutcome, EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, SessionStats, SubjectId,
-    Violation, Wake,
+    EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, PushOutcome, SubjectId, Violation, Wake,
 };
 pub use write::{Write, WriteRoom};
 

@@ -32,7 +32,7 @@ impl Session {
         }
         let bucket = self.peers.all[publisher].pace.as_mut();
         let is_allowed = bucket.is_none_or(|bucket| bucket.is_open(now));
-        if is_allowed && self.make_room(datagram.len()) {
+        if is_allowed && self.make_room(publisher, datagram.len()) {
             self.charge(publisher, datagram.len());
             self.fan_out_datagram(now, alias, datagram);
         } else {
@@ -43,13 +43,17 @@ impl Session {
 
     fn fan_out_datagram(&mut self, now: Timestamp, alias: TrackAlias, datagram: Bytes) {
         let Some(track) = self.tracks.get_mut(alias) else { return };
-        let budget = self.limits.live;
-        self.stats.bytes_in += datagram.len() as u64;
-        track.datagrams.push(datagram, now, track.lanes.len(), &mut self.gauge);
-        while track.datagrams.bytes() > budget.bytes_max {
-            track.datagrams.evict_front(&mut self.gauge);
+        let publisher = track.publisher;
+        let bytes = datagram.len();
+        let held = track.datagrams.push(datagram, now);
+        let mut evicted = 0;
+        while track.datagrams.bytes() > self.limits.live.bytes_max {
+            evicted += track.datagrams.evict_front();
         }
         track.lanes.iter().for_each(|lane| self.peers.queue(*lane));
+        self.count_in(DeliveryClass::Live, bytes);
+        self.hold(publisher, DeliveryClass::Live, held);
+        self.free(publisher, DeliveryClass::Live, evicted);
         self.watch_datagrams(alias);
     }
 
@@ -76,11 +80,13 @@ impl Session {
         let Some(track) = self.tracks.get_mut(alias) else { return };
         track.timed = false;
         let ms_max = self.limits.live.ms_max;
+        let mut evicted = 0;
         while track.datagrams.oldest().is_some_and(|at| at.plus_ms(ms_max) <= now) {
-            track.datagrams.evict_front(&mut self.gauge);
+            evicted += track.datagrams.evict_front();
         }
+        let publisher = track.publisher;
+        self.free(publisher, DeliveryClass::Live, evicted);
         self.watch_datagrams(alias);
-        self.wake_starved();
     }
 
     /// The next datagram; tracks take turns.
@@ -91,21 +97,18 @@ impl Session {
             let Some(track) = self.tracks.get_mut(lane.alias) else {
                 unreachable!("a lane outlived its track")
             };
-            let missed = track.datagrams.base().saturating_sub(lane.cursor);
-            lane.cursor += missed;
-            let datagram = track.datagrams.get(lane.cursor).cloned();
-            if datagram.is_some() {
-                track.datagrams.pass(lane.cursor, &mut self.gauge);
-                lane.cursor += 1;
-                self.peers.all[to].outbox.lanes(DeliveryClass::Live).push_back(key);
-            } else {
-                lane.queued = false;
+            let missed = track.datagrams.catch_up(&mut lane.cursor);
+            let next = track.datagrams.next(&mut lane.cursor);
+            let publisher = track.publisher;
+            match next {
+                Some(_) => self.peers.all[to].outbox.lanes(DeliveryClass::Live).push_back(key),
+                None => lane.queued = false,
             }
             self.stats.datagrams_dropped += missed;
             self.peers.count_dropped(key, u32::try_from(missed).unwrap_or(u32::MAX));
-            if let Some(datagram) = datagram {
-                self.wake_starved();
-                self.stats.bytes_out += datagram.len() as u64;
+            if let Some((datagram, freed)) = next {
+                self.free(publisher, DeliveryClass::Live, freed);
+                self.count_out(DeliveryClass::Live, datagram.len());
                 return Some(Write::Datagram(datagram));
             }
         }

@@ -1,6 +1,6 @@
 //! The session's log: one order for all, made by the relay, which can judge nothing else.
 
-use crate::buffer::Gauge;
+use crate::gauge::Gauge;
 use crate::participant::Participant;
 use crate::{ClassBudget, SubjectId, Timestamp};
 use bytes::Bytes;

@@ -37,6 +37,9 @@ impl Session {
             lanes: BTreeMap::new(),
             outbox: Outbox::default(),
             log: LogQueue::default(),
+            held_bytes: 0,
+            waiting_bytes: 0,
+            starved: Vec::new(),
             pace: sending_bucket(&params.grants, now),
             announcements: Bucket::new(ANNOUNCEMENTS_PER_SECOND_MAX, ANNOUNCEMENTS_BURST_MAX, now),
         });

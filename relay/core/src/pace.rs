@@ -20,8 +20,14 @@ impl Bucket {
 
     /// Whether anything may pass now.
     pub(crate) fn is_open(&mut self, now: Timestamp) -> bool {
+        self.tokens(now) > 0
+    }
+
+    /// What may pass now, a started token counted as one; the last to pass may be larger than what is left.
+    pub(crate) fn tokens(&mut self, now: Timestamp) -> usize {
         self.refill(now);
-        self.level_millionths > 0
+        let tokens = self.level_millionths.max(0).div_ceil_positive(MILLIONTHS);
+        usize::try_from(tokens).unwrap_or(usize::MAX)
     }
 
     /// Accounts for what passes.

@@ -1,4 +1,5 @@
 use crate::arena::Key;
+use crate::group::Group;
 use crate::log_queue::LogQueue;
 use crate::pace::Bucket;
 use crate::track::Lane;
@@ -22,6 +23,14 @@ pub(crate) struct Participant {
     pub(crate) lanes: BTreeMap<TrackAlias, Key<Lane>>,
     pub(crate) outbox: Outbox,
     pub(crate) log: LogQueue,
+    /// Bytes of its tracks that are in memory; see
+    /// [`resident_bytes_per_publisher_max`](crate::SessionLimits::resident_bytes_per_publisher_max).
+    pub(crate) held_bytes: usize,
+    /// Bytes of groups that wait for it; see
+    /// [`waiting_bytes_per_receiver_max`](crate::SessionLimits::waiting_bytes_per_receiver_max).
+    pub(crate) waiting_bytes: usize,
+    /// Bulk groups that wait until it holds less, or less waits for it. At most one per group.
+    pub(crate) starved: Vec<Key<Group>>,
     /// Bytes it may send, if its token says how many.
     pub(crate) pace: Option<Bucket>,
     /// Tracks it may announce: each costs a message to everybody.

@@ -127,6 +127,17 @@ impl Peers {
         self.wake(receiver);
     }
 
+    /// Bytes came in for a lane: they wait from now on, and if its stream takes any its receiver's writer looks.
+    /// Returns all that waits for the receiver.
+    pub(crate) fn offer(&mut self, key: Key<Lane>, bytes: usize, is_held: bool) -> usize {
+        if !is_held {
+            self.queue(key);
+        }
+        let receiver = &mut self.all[self.lanes[key].receiver];
+        receiver.waiting_bytes += bytes;
+        receiver.waiting_bytes
+    }
+
     /// Counts what a lane's receiver will not get, to be told when its writer comes by.
     pub(crate) fn count_dropped(&mut self, key: Key<Lane>, count: u32) {
         let lane = &mut self.lanes[key];
@@ -144,8 +155,12 @@ impl Peers {
         let lane = self.lanes.remove(key)?;
         let peer = &mut self.all[lane.receiver];
         peer.lanes.remove(&lane.alias);
-        peer.outbox.notices.retain(|other| *other != key);
-        peer.outbox.lanes(lane.class).retain(|other| *other != key);
+        if lane.dropped > 0 {
+            peer.outbox.notices.retain(|other| *other != key);
+        }
+        if lane.queued {
+            peer.outbox.lanes(lane.class).retain(|other| *other != key);
+        }
         Some(lane)
     }
 }

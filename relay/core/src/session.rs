@@ -1,5 +1,5 @@
 use crate::arena::{Arena, Key};
-use crate::buffer::Gauge;
+use crate::gauge::Gauge;
 use crate::group::{Egress, Group};
 use crate::log::Log;
 use crate::participant::Participant;
@@ -9,7 +9,8 @@ use crate::track::Tracks;
 use crate::{SessionLimits, SessionStats, SubjectId, Timestamp, Violation, Wake};
 use isi_wire::limits::{PARTICIPANTS_PER_SESSION_MAX, TRACKS_PER_SESSION_MAX};
 use isi_wire::{
-    ClientMessage, CloseCode, Incarnation, LeaveReason, ParticipantId, RefuseReason, RelayMessage, RequestId,
+    ClientMessage, CloseCode, DeliveryClass, Incarnation, LeaveReason, ParticipantId, RefuseReason,
+    RelayMessage, RequestId,
 };
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,9 +21,10 @@ use std::fmt;
 /// - in and out: [`join`](Self::join), [`leave`](Self::leave), [`update_grants`](Self::update_grants),
 ///   [`close`](Self::close)
 /// - from clients: [`handle_control`](Self::handle_control), [`handle_log`](Self::handle_log),
-///   [`open_group`](Self::open_group), [`push_chunk`](Self::push_chunk), [`finish_group`](Self::finish_group),
+///   [`open_group`](Self::open_group), [`push_chunks`](Self::push_chunks), [`finish_group`](Self::finish_group),
 ///   [`reset_group`](Self::reset_group), [`push_datagram`](Self::push_datagram)
-/// - to clients: [`next_write`](Self::next_write), [`stream_stopped`](Self::stream_stopped),
+/// - to clients: [`next_write`](Self::next_write), [`hold_egress`](Self::hold_egress),
+///   [`release_egress`](Self::release_egress), [`stream_stopped`](Self::stream_stopped),
 ///   [`send_control`](Self::send_control)
 /// - after each call: [`drain_wakeups`](Self::drain_wakeups), [`next_deadline`](Self::next_deadline); when that
 ///   has come: [`handle_deadline`](Self::handle_deadline)
@@ -35,7 +37,7 @@ pub struct Session {
     pub(crate) log: Log,
     pub(crate) timers: Timers,
     pub(crate) gauge: Gauge,
-    /// Bulk groups that wait until the session holds less.
+    /// Bulk groups that wait until the session holds less. At most one per group.
     pub(crate) starved: Vec<Key<Group>>,
     /// Subjects that were kicked, at most [`SessionLimits::barred_subjects_max`].
     pub(crate) barred: BTreeSet<SubjectId>,
@@ -166,7 +168,12 @@ impl Session {
     /// Counters and what is in memory now.
     #[must_use]
     pub fn stats(&self) -> SessionStats {
+        let mut classes = self.stats.classes;
+        for class in DeliveryClass::ALL {
+            classes.get_mut(*class).resident_bytes = self.gauge.class(*class);
+        }
         SessionStats {
+            classes,
             participants: self.peers.len(),
             tracks: self.tracks.len(),
             resident_bytes: self.gauge.streams(),
@@ -174,6 +181,16 @@ impl Session {
             total_bytes_peak: self.gauge.peak(),
             ..self.stats
         }
+    }
+
+    pub(crate) const fn count_in(&mut self, class: DeliveryClass, bytes: usize) {
+        self.stats.bytes_in += bytes as u64;
+        self.stats.classes.get_mut(class).bytes_in += bytes as u64;
+    }
+
+    pub(crate) const fn count_out(&mut self, class: DeliveryClass, bytes: usize) {
+        self.stats.bytes_out += bytes as u64;
+        self.stats.classes.get_mut(class).bytes_out += bytes as u64;
     }
 
     pub(crate) fn answer(

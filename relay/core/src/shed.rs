@@ -11,35 +11,58 @@ use crate::{Session, Timestamp, Violation};
 use isi_wire::{DeliveryClass, RelayMessage, ResetCode, TrackAlias, TrackEndReason};
 
 impl Session {
-    /// Lanes that have more waiting than their class may, after a chunk for `key`.
+    /// Cuts receivers of a group back to their budgets after chunks for it came in. `waiting_most` is what waits
+    /// for the one of them for whom most does.
     ///
-    /// Nobody has more before it than the relay holds of the track, so as long as that is little nobody is
-    /// looked at.
-    pub(crate) fn over_budget(&self, key: Key<Group>) -> Vec<Key<Lane>> {
+    /// Nobody has more of a track before it than the relay holds of that, so as long as that is little no lane
+    /// is looked at.
+    pub(crate) fn shed(&mut self, key: Key<Group>, waiting_most: usize) {
         let group = &self.groups[key];
-        let bytes_max = self.limits.class(group.class).bytes_max;
         let held: usize = match self.tracks.get(group.alias) {
             Some(track) => track.groups.iter().map(|key| self.groups[*key].buffer.bytes()).sum(),
             None => 0,
         };
         // Bulk waited at the door.
-        if held <= bytes_max || group.class == DeliveryClass::Bulk {
-            return Vec::new();
+        let bytes_max = self.limits.class(group.class).bytes_max;
+        let is_track_over = held > bytes_max && group.class != DeliveryClass::Bulk;
+        let is_receiver_over = waiting_most > self.limits.waiting_bytes_per_receiver_max;
+        if !is_track_over && !is_receiver_over {
+            return;
         }
-        let lanes = group.egresses.iter().map(|egress| self.egresses[*egress].lane);
-        lanes.filter(|lane| self.lane_backlog(*lane) > bytes_max).collect()
+        let lanes: Vec<_> = group.egresses.iter().map(|egress| self.egresses[*egress].lane).collect();
+        for lane in lanes {
+            let Some(receiver) = self.peers.lanes.get(lane).map(|lane| lane.receiver) else { continue };
+            if is_track_over {
+                self.shed_lane(lane, bytes_max);
+            }
+            self.shed_receiver(receiver);
+        }
     }
 
-    /// Cuts lanes back to their budget, oldest group first.
-    pub(crate) fn shed(&mut self, over: Vec<Key<Lane>>) {
-        for key in over {
-            while let Some(lane) = self.peers.lanes.get(key)
-                && self.lane_backlog(key) > self.limits.class(lane.class).bytes_max
-            {
-                let holds = |egress: &&Key<Egress>| self.egress_backlog(**egress) > 0;
-                let Some(oldest) = lane.egresses.iter().find(holds) else { break };
-                self.cut(*oldest);
-            }
+    /// Cuts one track's way to one receiver back to its class's budget, oldest group first.
+    fn shed_lane(&mut self, key: Key<Lane>, bytes_max: usize) {
+        while let Some(lane) = self.peers.lanes.get(key)
+            && self.lane_backlog(key) > bytes_max
+        {
+            let holds = |egress: &&Key<Egress>| self.egress_backlog(**egress) > 0;
+            let Some(oldest) = lane.egresses.iter().find(holds) else { break };
+            self.cut(*oldest);
+        }
+    }
+
+    /// Cuts what waits for one receiver back to its bound: the oldest media first, bulk only when there is none
+    /// left, input last.
+    fn shed_receiver(&mut self, key: Key<Participant>) {
+        while self.peers.all[key].waiting_bytes > self.limits.waiting_bytes_per_receiver_max {
+            let lanes = self.peers.all[key].lanes.values();
+            let egresses = lanes.flat_map(|lane| self.peers.lanes[*lane].egresses.iter().copied());
+            let oldest = egresses.filter_map(|key| {
+                let egress = &self.egresses[key];
+                let group = &self.groups[egress.group];
+                Some((last_to_be_cut(group.class), group.buffer.arrived(egress.cursor)?, key))
+            });
+            let Some((_, _, oldest)) = oldest.min() else { break };
+            self.cut(oldest);
         }
     }
 
@@ -63,19 +86,34 @@ impl Session {
         }
     }
 
-    /// Makes room for `bytes` in the session by cutting whoever holds the oldest media. Looks at all groups, but
-    /// each time somebody is cut who gets no further chunk before the next group.
-    pub(crate) fn make_room(&mut self, bytes: usize) -> bool {
-        while self.gauge.streams() + bytes > self.limits.resident_bytes_max {
-            let media = self.groups.iter().filter(|(_, group)| group.class == DeliveryClass::Media);
-            let aged = media.filter_map(|(_, group)| Some((group.buffer.oldest()?, group)));
-            let Some((_, group)) = aged.min_by_key(|(oldest, _)| *oldest) else { return false };
-            let at = group.buffer.base();
-            let holders: Vec<_> =
-                group.egresses.iter().copied().filter(|egress| self.egresses[*egress].cursor == at).collect();
-            debug_assert!(!holders.is_empty(), "a chunk is held for somebody");
-            holders.into_iter().for_each(|egress| self.cut(egress));
+    /// Makes room for `bytes` of `publisher` by cutting whoever holds its oldest media, then, for the session as
+    /// a whole, the oldest of all. Looks at all groups, but each time somebody is cut who gets no further chunk
+    /// before the next group.
+    pub(crate) fn make_room(&mut self, publisher: Key<Participant>, bytes: usize) -> bool {
+        let limits = self.limits;
+        while self.peers.all[publisher].held_bytes + bytes > limits.resident_bytes_per_publisher_max {
+            if !self.cut_oldest_media(|group| group.publisher == publisher) {
+                return false;
+            }
         }
+        while self.gauge.streams() + bytes > limits.resident_bytes_max {
+            if !self.cut_oldest_media(|_| true) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether there was any.
+    fn cut_oldest_media(&mut self, is_meant: impl Fn(&Group) -> bool) -> bool {
+        let groups = self.groups.iter().map(|(_, group)| group);
+        let media = groups.filter(|group| group.class == DeliveryClass::Media && is_meant(group));
+        let aged = media.filter_map(|group| Some((group.buffer.oldest()?, group)));
+        let Some((_, group)) = aged.min_by_key(|(oldest, _)| *oldest) else { return false };
+        let is_last = |egress: &Key<Egress>| group.buffer.is_last(self.egresses[*egress].cursor);
+        let holders: Vec<_> = group.egresses.iter().copied().filter(is_last).collect();
+        debug_assert!(!holders.is_empty(), "a chunk is held for somebody");
+        holders.into_iter().for_each(|egress| self.cut(egress));
         true
     }
 
@@ -174,5 +212,14 @@ impl Session {
     fn egress_backlog(&self, key: Key<Egress>) -> usize {
         let egress = &self.egresses[key];
         egress.backlog(&self.groups[egress.group])
+    }
+}
+
+/// The order in which classes lose to a receiver's bound.
+const fn last_to_be_cut(class: DeliveryClass) -> u8 {
+    match class {
+        DeliveryClass::Media => 0,
+        DeliveryClass::Bulk => 1,
+        DeliveryClass::Input | DeliveryClass::Live | DeliveryClass::Log => 2,
     }
 }

@@ -1,6 +1,6 @@
 use crate::Timestamp;
 use crate::arena::Key;
-use crate::buffer::SharedBuffer;
+use crate::buffer::{Cursor, SharedBuffer};
 use crate::group::{Egress, Group};
 use crate::participant::Participant;
 use isi_wire::{Audience, DeliveryClass, ParticipantId, TrackAlias, TrackId, TrackInfo, TrackKind};
@@ -18,7 +18,7 @@ pub(crate) struct Track {
     pub(crate) audience: Audience,
     /// Unpublished; goes when its finished groups are with everybody.
     pub(crate) ending: bool,
-    /// Its ways to receivers.
+    /// Its ways to receivers, each at its [`slot`](Lane::slot).
     pub(crate) lanes: Vec<Key<Lane>>,
     /// Groups that are open or not yet with every receiver, oldest first.
     pub(crate) groups: VecDeque<Key<Group>>,
@@ -38,12 +38,16 @@ pub(crate) struct Lane {
     pub(crate) alias: TrackAlias,
     pub(crate) class: DeliveryClass,
     pub(crate) receiver: Key<Participant>,
+    /// Where it stands in the track's list, so that it is taken out without a search.
+    pub(crate) slot: usize,
     /// Whether it stands in the receiver's queue, so has or may have something to write.
     pub(crate) queued: bool,
     /// Groups on their way, oldest first. At most as many as the track has.
     pub(crate) egresses: VecDeque<Key<Egress>>,
-    /// Live: number of the datagram that comes next.
-    pub(crate) cursor: u64,
+    /// Bytes left of its turn while other tracks wait for theirs; 0: the next turn begins.
+    pub(crate) turn_bytes: usize,
+    /// Live: the datagram that comes next.
+    pub(crate) cursor: Cursor,
     /// What was dropped and not told yet.
     pub(crate) dropped: u32,
     /// Whether its receiver needs a new group. Asked for when it has room: one that takes nothing costs the
@@ -75,13 +79,15 @@ impl Track {
 }
 
 impl Lane {
-    pub(crate) const fn new(track: &Track, receiver: Key<Participant>, cursor: u64) -> Self {
+    pub(crate) const fn new(track: &Track, receiver: Key<Participant>, cursor: Cursor) -> Self {
         Self {
             alias: track.alias,
             class: track.class,
             receiver,
+            slot: track.lanes.len(),
             queued: false,
             egresses: VecDeque::new(),
+            turn_bytes: 0,
             cursor,
             dropped: 0,
             needs_group: false,

@@ -3,7 +3,6 @@
 use crate::Grants;
 use crate::arena::Key;
 use crate::group::{Egress, Group};
-use bytes::Bytes;
 use isi_wire::{CloseCode, Incarnation, ParticipantId, ResetCode};
 use std::fmt;
 
@@ -92,26 +91,16 @@ pub enum GroupRefused {
     Violation(#[from] Violation),
 }
 
-/// What became of a chunk.
+/// What became of a batch of chunks.
 #[must_use]
-#[derive(Clone, PartialEq, Eq)]
-pub enum ChunkOutcome {
-    /// On its way. Read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushOutcome {
+    /// All of them are on their way. Read on.
     Accepted,
-    /// No room: here it is back. Read nothing until [`Wake::Ingress`], then push it again.
-    Full(Bytes),
+    /// No room for those that are still in the queue. Read nothing until [`Wake::Ingress`], then push them again.
+    Full,
     /// Nobody wants the rest: stop the stream with this code and forget the ingress.
     Stop(ResetCode),
-}
-
-impl fmt::Debug for ChunkOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Accepted => f.write_str("Accepted"),
-            Self::Full(chunk) => write!(f, "Full({} bytes)", chunk.len()),
-            Self::Stop(code) => write!(f, "Stop({code:?})"),
-        }
-    }
 }
 
 /// Something to look after. Each at most once until it was served.
@@ -119,39 +108,6 @@ impl fmt::Debug for ChunkOutcome {
 pub enum Wake {
     /// Call [`next_write`](crate::Session::next_write) until it has nothing; that serves it.
     Writer(ParticipantId),
-    /// A chunk came back [`Full`](ChunkOutcome::Full); push it again, which serves it.
+    /// Chunks were left ([`Full`](PushOutcome::Full)); push them again, which serves it.
     Ingress(IngressId),
-}
-
-/// Counters of a session. No label here names anybody.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SessionStats {
-    /// Participants now.
-    pub participants: usize,
-    /// Tracks now.
-    pub tracks: usize,
-    /// Ciphertext of groups and datagrams in memory now.
-    pub resident_bytes: usize,
-    /// Ciphertext of the log in memory now, Welcomes included.
-    pub log_bytes: usize,
-    /// Most of both at any time.
-    pub total_bytes_peak: usize,
-    /// Chunks and datagrams accepted, in bytes.
-    pub bytes_in: u64,
-    /// Chunks and datagrams handed to writers, in bytes.
-    pub bytes_out: u64,
-    /// Input tracks closed over budget.
-    pub input_tracks_closed: u64,
-    /// Datagrams not delivered, counted per receiver.
-    pub datagrams_dropped: u64,
-    /// Media and bulk groups reset over budget or as stale, counted per receiver.
-    pub groups_reset: u64,
-    /// Log entries not delivered, counted per receiver.
-    pub log_entries_skipped: u64,
-    /// Entries the log has sequenced.
-    pub log_entries: u64,
-    /// Keyframes asked of publishers.
-    pub keyframe_requests: u64,
-    /// Times an ingress was told to wait.
-    pub backpressure: u64,
 }

@@ -6,15 +6,19 @@ use std::fmt;
 /// How much the connection takes now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteRoom {
-    /// Bytes of media and bulk it may still buffer; 0 holds those classes back, everything else flows.
+    /// Bytes of media it may still buffer; 0 holds the class back, everything else flows.
     pub media_bytes: usize,
+    /// The same of bulk, so that a stalled document holds no picture back.
+    pub bulk_bytes: usize,
     /// Whether a datagram fits.
     pub datagram: bool,
 }
 
 impl WriteRoom {
     /// No bound.
-    pub const ALL: Self = Self { media_bytes: usize::MAX, datagram: true };
+    pub const ALL: Self = Self { media_bytes: usize::MAX, bulk_bytes: usize::MAX, datagram: true };
+    /// Only what goes before media.
+    pub const URGENT: Self = Self { media_bytes: 0, bulk_bytes: 0, datagram: false };
 }
 
 /// What to do next for one participant. Carry it out before asking for the next.
@@ -25,28 +29,19 @@ pub enum Write {
     Control(RelayMessage),
     /// Write this frame, already encoded, to the log stream.
     Log(Bytes),
-    /// Open a unidirectional stream and write the header.
-    Open {
-        /// The new stream's name.
+    /// The next step of one unidirectional stream. Its bytes are in the `chunks` given to
+    /// [`next_write`](crate::Session::next_write), shared with all receivers.
+    Stream {
+        /// Which stream.
         egress: EgressId,
         /// For its priority.
         class: DeliveryClass,
-        /// Stream type and group header, as the publisher sent them.
-        header: Bytes,
-    },
-    /// Write to an open stream. Media and bulk: at most [`WriteRoom::media_bytes`] long.
-    Chunk {
-        /// Which stream.
-        egress: EgressId,
-        /// For accounting.
-        class: DeliveryClass,
-        /// The next bytes, shared with all receivers.
-        bytes: Bytes,
-    },
-    /// Finish a stream. Last word about it.
-    Finish {
-        /// Which stream.
-        egress: EgressId,
+        /// The stream is new: the first chunk is stream type and group header, as the publisher sent them.
+        opens: bool,
+        /// Payload in `chunks`, without the header. Media and bulk: at most what [`WriteRoom`] allows. May be 0.
+        bytes: usize,
+        /// Finish the stream behind them. Last word about it.
+        finishes: bool,
     },
     /// Reset a stream, whatever of it is still buffered. Last word about it.
     Reset {
@@ -74,11 +69,11 @@ impl fmt::Debug for Write {
         match self {
             Self::Control(message) => write!(f, "Control({message:?})"),
             Self::Log(frame) => write!(f, "Log({} bytes)", frame.len()),
-            Self::Open { egress, class, .. } => write!(f, "Open({egress:?}, {class:?})"),
-            Self::Chunk { egress, class, bytes } => {
-                write!(f, "Chunk({egress:?}, {class:?}, {} bytes)", bytes.len())
+            Self::Stream { egress, class, opens, bytes, finishes } => {
+                let (opens, finishes) =
+                    (if *opens { "open, " } else { "" }, if *finishes { ", finish" } else { "" });
+                write!(f, "Stream({egress:?}, {class:?}, {opens}{bytes} bytes{finishes})")
             }
-            Self::Finish { egress } => write!(f, "Finish({egress:?})"),
             Self::Reset { egress, code } => write!(f, "Reset({egress:?}, {code:?})"),
             Self::Datagram(datagram) => write!(f, "Datagram({} bytes)", datagram.len()),
             Self::StopIngress { ingress, code } => write!(f, "StopIngress({ingress:?}, {code:?})"),

@@ -6,10 +6,11 @@ use super::frames::{FrameReader, read_failed};
 use super::{Peer, rates};
 use crate::room::OpenGroup;
 use bytes::Bytes;
-use isi_relay_core::{ChunkOutcome, GroupRefused};
+use isi_relay_core::{GroupRefused, PushOutcome};
 use isi_wire::limits::LOG_ITEM_BYTES_MAX;
 use isi_wire::{CloseCode, DecodeError, GroupHeader, LogUpload, ResetCode, StreamType};
 use quinn::{ReadError, RecvStream, VarInt};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
@@ -105,16 +106,15 @@ async fn forward(stream: &mut RecvStream, first: Bytes, group: &OpenGroup, peer:
     }
 }
 
-async fn push(mut chunk: Bytes, group: &OpenGroup) -> Result<(), ResetCode> {
-    while !chunk.is_empty() {
-        match group.push(chunk) {
-            ChunkOutcome::Accepted => return Ok(()),
-            ChunkOutcome::Full(unsent) => chunk = unsent,
-            ChunkOutcome::Stop(code) => return Err(code),
+async fn push(chunk: Bytes, group: &OpenGroup) -> Result<(), ResetCode> {
+    let mut chunks = VecDeque::from([chunk]);
+    loop {
+        match group.push(&mut chunks) {
+            PushOutcome::Accepted => return Ok(()),
+            PushOutcome::Full => group.resumed().await?,
+            PushOutcome::Stop(code) => return Err(code),
         }
-        group.resumed().await?;
     }
-    Ok(())
 }
 
 async fn read_log(stream: RecvStream, first: &[u8], peer: &Peer) -> Result<(), End> {

@@ -33,7 +33,14 @@ pub(super) async fn write_to_receiver(
 ) -> End {
     let wake = seat.writer_wake();
     let lanes = Lanes::new(connection.clone(), control, first);
-    let mut writer = Writer { connection, seat, lanes, datagrams: DatagramSender::default(), stalled: None };
+    let mut writer = Writer {
+        connection,
+        seat,
+        lanes,
+        chunks: Vec::new(),
+        datagrams: DatagramSender::default(),
+        stalled: None,
+    };
     loop {
         let mut woken = pin!(wake.notified());
         let turn = std::future::poll_fn(|cx| match writer.take_turn(cx) {
@@ -52,6 +59,8 @@ struct Writer {
     connection: Connection,
     seat: Seat,
     lanes: Lanes,
+    /// Empty between turns; kept for its capacity.
+    chunks: Vec<Bytes>,
     datagrams: DatagramSender,
     /// Runs while the receiver does not take what is urgent.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -65,7 +74,7 @@ impl Writer {
         for _ in 0..WRITES_PER_TURN_MAX {
             let Some(room) = self.room() else { return self.wait_for_urgent(cx) };
             self.stalled = None;
-            let Some(write) = self.seat.next_write(room) else { return Ok(()) };
+            let Some(write) = self.seat.next_write(room, &mut self.chunks) else { return Ok(()) };
             self.write(write)?;
             self.flush(cx)?;
         }
@@ -78,9 +87,16 @@ impl Writer {
         match write {
             Write::Control(message) => self.lanes.stage_control(&message),
             Write::Log(entry) => self.lanes.stage(Lane::Log, entry),
-            Write::Open { egress, class, header } => self.lanes.open(Lane::Egress(egress), class, header),
-            Write::Chunk { egress, class: _, bytes } => self.lanes.stage(Lane::Egress(egress), bytes),
-            Write::Finish { egress } => self.lanes.finish(egress),
+            Write::Stream { egress, class, opens, bytes: _, finishes } => {
+                let mut chunks = self.chunks.drain(..);
+                if opens && let Some(header) = chunks.next() {
+                    self.lanes.open(Lane::Egress(egress), class, header);
+                }
+                chunks.for_each(|chunk| self.lanes.stage(Lane::Egress(egress), chunk));
+                if finishes {
+                    self.lanes.finish(egress);
+                }
+            }
             Write::Reset { egress, code } => self.lanes.reset(egress, code),
             Write::Datagram(datagram) => self.datagrams.send(&self.connection, datagram),
             Write::StopIngress { ingress, code } => self.seat.stop_ingress(ingress, code),
@@ -101,6 +117,7 @@ impl Writer {
         let (urgent, others) = self.lanes.staged_bytes();
         (urgent < STAGED_URGENT_BYTES_MAX).then(|| WriteRoom {
             media_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others),
+            bulk_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others),
             datagram: self.datagrams.has_room(),
         })
     }

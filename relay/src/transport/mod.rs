@@ -13,7 +13,8 @@ use self::socket::CoalescingSocket;
 use isi_wire::{ALPN, DeliveryClass};
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt,
+    AsyncUdpSocket, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime, ServerConfig,
+    TransportConfig, VarInt,
 };
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -73,11 +74,12 @@ pub(crate) struct Bound {
 
 /// Sees what the node's socket does.
 #[derive(Clone, Debug)]
-pub(crate) struct SocketMonitor(Arc<CoalescingSocket>);
+pub(crate) struct SocketMonitor(Option<Arc<CoalescingSocket>>);
 
 impl SocketMonitor {
+    /// Zeros for a socket that is not ours.
     pub(crate) fn stats(&self) -> SocketStats {
-        self.0.stats()
+        self.0.as_ref().map(|socket| socket.stats()).unwrap_or_default()
     }
 }
 
@@ -85,7 +87,41 @@ impl SocketMonitor {
 ///
 /// # Errors
 /// [`TransportError`]: nothing was left behind; correct the configuration.
-pub(crate) fn bind(address: SocketAddr, mut tls: rustls::ServerConfig) -> Result<Bound, TransportError> {
+pub(crate) fn bind(address: SocketAddr, tls: rustls::ServerConfig) -> Result<Bound, TransportError> {
+    let config = server_config(tls)?;
+    let bind_error = |source| TransportError::Bind { address, source };
+    let socket = UdpSocket::bind(address).map_err(bind_error)?;
+    buffers::grow(&socket);
+    let local_addr = socket.local_addr().map_err(bind_error)?;
+    let socket = CoalescingSocket::new(socket).map_err(bind_error)?;
+    let runtime = Arc::new(NodeRuntime { socket: Arc::clone(&socket) });
+    let monitor = SocketMonitor(Some(Arc::clone(&socket)));
+    let endpoint =
+        Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), socket, runtime)
+            .map_err(bind_error)?;
+    Ok(Bound { endpoint, local_addr, socket: monitor })
+}
+
+/// Starts the endpoint on a socket that is not ours, such as one of a simulated network.
+///
+/// # Errors
+/// [`TransportError`]: `address` stands in it.
+pub(crate) fn bind_abstract(
+    address: SocketAddr,
+    tls: rustls::ServerConfig,
+    endpoint: EndpointConfig,
+    socket: Arc<dyn AsyncUdpSocket>,
+    runtime: Arc<dyn Runtime>,
+) -> Result<Bound, TransportError> {
+    let config = server_config(tls)?;
+    let bind_error = |source| TransportError::Bind { address, source };
+    let local_addr = socket.local_addr().map_err(bind_error)?;
+    let endpoint =
+        Endpoint::new_with_abstract_socket(endpoint, Some(config), socket, runtime).map_err(bind_error)?;
+    Ok(Bound { endpoint, local_addr, socket: SocketMonitor(None) })
+}
+
+fn server_config(mut tls: rustls::ServerConfig) -> Result<ServerConfig, TransportError> {
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     config
@@ -94,17 +130,7 @@ pub(crate) fn bind(address: SocketAddr, mut tls: rustls::ServerConfig) -> Result
         .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BYTES_MAX)
         .incoming_buffer_size_total(INCOMING_MAX as u64 * INCOMING_BYTES_MAX);
-    let bind_error = |source| TransportError::Bind { address, source };
-    let socket = UdpSocket::bind(address).map_err(bind_error)?;
-    buffers::grow(&socket);
-    let local_addr = socket.local_addr().map_err(bind_error)?;
-    let socket = CoalescingSocket::new(socket).map_err(bind_error)?;
-    let runtime = Arc::new(NodeRuntime { socket: Arc::clone(&socket) });
-    let monitor = SocketMonitor(Arc::clone(&socket));
-    let endpoint =
-        Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), socket, runtime)
-            .map_err(bind_error)?;
-    Ok(Bound { endpoint, local_addr, socket: monitor })
+    Ok(config)
 }
 
 /// Which of a connection's streams goes first when several have bytes: quinn takes the highest. The control stream has no

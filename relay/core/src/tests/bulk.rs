@@ -1,7 +1,7 @@
 //! Bulk: reliable, last in line, its sender feels the slowest receiver.
 
 use super::world::{End, NO_MEDIA, World, header_bytes, id, params};
-use crate::{ChunkOutcome, GroupRefused, IngressId, SessionLimits, Wake, Write, WriteRoom, budgets};
+use crate::{GroupRefused, IngressId, PushOutcome, SessionLimits, Wake, Write, WriteRoom, budgets};
 use isi_wire::{
     Audience, ClientMessage, DeliveryClass, GroupHeader, RelayMessage, ResetCode, TrackAlias, TrackKind,
 };
@@ -19,7 +19,7 @@ fn the_sender_waits_for_the_slowest_and_is_woken_when_it_has_caught_up() {
     let half = budgets::BULK.bytes_max / 2;
     world.push(ingress, half);
     world.push(ingress, half);
-    assert!(matches!(world.try_push(ingress, 1), ChunkOutcome::Full(chunk) if chunk.len() == 1));
+    assert_eq!(world.try_push(ingress, 1), PushOutcome::Full);
     assert_eq!(world.session.stats().backpressure, 1);
     world.pull(2);
     assert!(!world.wakes().contains(&Wake::Ingress(ingress)), "participant 3 has read nothing");
@@ -45,7 +45,7 @@ fn a_receiver_that_takes_nothing_is_reset_so_that_the_others_go_on() {
     world.pull(3);
     world.push(ingress, budgets::BULK.bytes_max);
     world.pull(2);
-    assert!(matches!(world.try_push(ingress, 1), ChunkOutcome::Full(_)));
+    assert_eq!(world.try_push(ingress, 1), PushOutcome::Full);
     world.wakes();
     world.later_ms(budgets::BULK.ms_max);
     assert_eq!(
@@ -74,7 +74,7 @@ fn bulk_goes_behind_media() {
     let media = world.open_media(screen, 1);
     world.push(media, 10);
     let classes: Vec<_> = std::iter::from_fn(|| world.pull_one(2, WriteRoom::ALL))
-        .filter_map(|write| if let Write::Chunk { class, .. } = write { Some(class) } else { None })
+        .filter_map(|write| if let Write::Stream { class, .. } = write { Some(class) } else { None })
         .collect();
     assert_eq!(classes, [DeliveryClass::Media, DeliveryClass::Bulk]);
 }
@@ -118,7 +118,7 @@ fn bulk_leaves_half_of_the_sessions_memory_to_the_rest() {
     let (_, one) = document(&mut world);
     let (_, two) = document(&mut world);
     world.push(one, 400);
-    assert!(matches!(world.try_push(two, 200), ChunkOutcome::Full(_)));
+    assert_eq!(world.try_push(two, 200), PushOutcome::Full);
     let screen = world.screen();
     let media = world.open_media(screen, 1);
     world.push(media, 600);

@@ -1,7 +1,7 @@
 //! Input: reliable, ordered, one receiver, above everything; late or with holes is worse than not at all.
 
 use super::world::{End, World, id, viewer};
-use crate::{ChunkOutcome, Write, WriteRoom, budgets};
+use crate::{PushOutcome, Write, WriteRoom, budgets};
 use isi_wire::{Audience, DeliveryClass, RelayMessage, ResetCode, TrackEndReason, TrackKind};
 
 #[test]
@@ -22,12 +22,10 @@ fn input_reaches_the_one_it_is_for_without_subscription_and_before_media() {
     world.push(media, 10_000);
     let keys = world.open(1, input, DeliveryClass::Input, 1);
     world.push(keys, 10);
-    let first = world.pull_one(2, WriteRoom { media_bytes: 0, datagram: false });
-    assert!(matches!(first, Some(Write::Open { class: DeliveryClass::Input, .. })));
-    assert!(matches!(
-        world.pull_one(2, WriteRoom::ALL),
-        Some(Write::Chunk { class: DeliveryClass::Input, .. })
-    ));
+    let first = world.pull_one(2, WriteRoom::ALL);
+    let is_input = |write: &Write| matches!(write, Write::Stream { class: DeliveryClass::Input, .. });
+    assert!(first.is_some_and(|write| is_input(&write)));
+    assert_eq!(world.stream(2, 1).bytes.len(), 10);
     world.pull(3);
     assert_eq!(world.inboxes[&id(3)].streams.len(), 1, "the screen only");
 }
@@ -51,7 +49,7 @@ fn over_its_bytes_the_track_is_closed_and_both_sides_are_told() {
     world.push(ingress, budgets::INPUT.bytes_max);
     assert_eq!(world.resident(), budgets::INPUT.bytes_max);
     world.push(ingress, 1);
-    assert_eq!(world.try_push(ingress, 1), ChunkOutcome::Stop(ResetCode::OverBudget));
+    assert_eq!(world.try_push(ingress, 1), PushOutcome::Stop(ResetCode::OverBudget));
     assert_closed(&mut world, alias);
     assert_eq!(world.inboxes[&id(1)].stopped, [], "it was told by the push already");
 }
@@ -78,10 +76,10 @@ fn it_ends_when_its_receiver_leaves_or_stops_it() {
     world.pull(2);
     let egress = *world.inboxes[&id(2)].streams.keys().next().unwrap();
     world.session.stream_stopped(world.now, id(2), egress);
-    assert_eq!(world.try_push(ingress, 1), ChunkOutcome::Stop(ResetCode::Unsubscribed));
+    assert_eq!(world.try_push(ingress, 1), PushOutcome::Stop(ResetCode::Unsubscribed));
     let ingress = world.open(1, alias, DeliveryClass::Input, 2);
     world.session.leave(world.now, id(2), isi_wire::LeaveReason::Lost);
-    assert_eq!(world.try_push(ingress, 1), ChunkOutcome::Stop(ResetCode::TrackEnded));
+    assert_eq!(world.try_push(ingress, 1), PushOutcome::Stop(ResetCode::TrackEnded));
     let told = world.told(1);
     assert!(told.contains(&RelayMessage::TrackRemoved { alias, reason: TrackEndReason::ReceiverLeft }));
 }

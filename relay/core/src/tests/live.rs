@@ -5,7 +5,7 @@ use crate::{ClassBudget, SessionLimits, Write, WriteRoom};
 use bytes::Bytes;
 use isi_wire::{Audience, CloseCode, RelayMessage, TrackAlias, TrackKind};
 
-const NO_DATAGRAM: WriteRoom = WriteRoom { media_bytes: usize::MAX, datagram: false };
+const NO_DATAGRAM: WriteRoom = WriteRoom { datagram: false, ..WriteRoom::ALL };
 
 fn world() -> (World, TrackAlias) {
     let live = ClassBudget { bytes_max: 30, ms_max: 100 };

@@ -274,7 +274,8 @@ fn an_entry_is_encoded_once_for_all() {
     let (request, kind, audience) = (world.request(), EntryKind::Message, Audience::Everyone);
     world.upload(1, LogUpload::Append { request, kind, audience, payload: Bytes::from_static(b"hello") });
     let frames = [1, 2].map(|who| {
-        std::iter::from_fn(|| world.session.next_write(world.now, id(who), crate::WriteRoom::ALL))
+        let (session, mut chunks) = (&mut world.session, Vec::new());
+        std::iter::from_fn(|| session.next_write(world.now, id(who), crate::WriteRoom::ALL, &mut chunks))
             .find_map(|write| if let crate::Write::Log(bytes) = write { Some(bytes) } else { None })
             .unwrap()
     });

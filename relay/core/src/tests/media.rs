@@ -1,7 +1,8 @@
 //! Media: cut-through, newest first, a slow receiver loses its own picture and nobody else's.
 
 use super::world::{End, NO_MEDIA, World, grants, id, params};
-use crate::{ChunkOutcome, ClassBudget, GroupRefused, SessionLimits, Wake, Write, WriteRoom, budgets};
+use crate::turns::TURN_BYTES;
+use crate::{ClassBudget, GroupRefused, PushOutcome, SessionLimits, Wake, Write, WriteRoom, budgets};
 use isi_wire::{Audience, ClientMessage, DeliveryClass, GroupHeader, RelayMessage, ResetCode, TrackKind};
 
 fn small(bytes_max: usize) -> SessionLimits {
@@ -166,12 +167,12 @@ fn the_newest_group_goes_first_and_tracks_take_turns() {
     let (one, two) = (world.screen(), world.screen());
     let groups = [(one, 1), (one, 2), (two, 1)].map(|(alias, group)| {
         let ingress = world.open_media(alias, group);
-        (0..2).for_each(|_| world.push(ingress, 10));
+        (0..2).for_each(|_| world.push(ingress, TURN_BYTES));
         (alias, group)
     });
     let mut order = Vec::new();
     while let Some(write) = world.pull_one(2, WriteRoom::ALL) {
-        if let Write::Chunk { egress, .. } = write {
+        if let Write::Stream { egress, .. } = write {
             let header = world.inboxes[&id(2)].streams[&egress].header;
             order.push((header.alias, header.group));
         }
@@ -188,9 +189,9 @@ fn media_goes_only_as_far_as_there_is_room() {
     world.push(ingress, 100);
     world.pull_with(2, NO_MEDIA);
     assert!(world.inboxes[&id(2)].streams.is_empty());
-    let room = WriteRoom { media_bytes: 64, datagram: false };
+    let room = WriteRoom { media_bytes: 64, ..NO_MEDIA };
     let lens: Vec<_> = std::iter::from_fn(|| world.pull_one(2, room))
-        .filter_map(|write| if let Write::Chunk { bytes, .. } = write { Some(bytes.len()) } else { None })
+        .filter_map(|write| if let Write::Stream { bytes, .. } = write { Some(bytes) } else { None })
         .collect();
     assert_eq!(lens, [64, 36]);
     assert_eq!(world.resident(), 0);
@@ -295,7 +296,7 @@ fn a_sender_over_its_rate_waits_and_is_woken() {
     world.push(ingress, 1_500_000);
     world.pull(2);
     world.wakes();
-    assert!(matches!(world.try_push(ingress, 10), ChunkOutcome::Full(chunk) if chunk.len() == 10));
+    assert_eq!(world.try_push(ingress, 10), PushOutcome::Full);
     world.later_ms(500);
     assert_eq!(world.wakes(), []);
     world.later_ms(1);

@@ -2,12 +2,15 @@
 
 use super::world::{End, World, class_of, grants, header_bytes, id, params};
 use crate::group::GroupState;
-use crate::{ChunkOutcome, ClassBudget, Grants, IngressId, JoinParams, Session, SessionLimits, WriteRoom};
+use crate::{
+    ClassBudget, EgressId, Grants, IngressId, JoinParams, PushOutcome, Session, SessionLimits, WriteRoom,
+};
 use bytes::Bytes;
 use isi_wire::{
     Audience, ClientMessage, DeliveryClass, EntryKind, GroupHeader, LeaveReason, LogPosition, LogUpload,
     RelayMessage, ResetCode, TrackAlias, TrackId, TrackKind, Welcome,
 };
+use std::collections::{BTreeSet, VecDeque};
 
 /// xorshift64*: enough to reach corners, and the same on every machine.
 struct Rng(u64);
@@ -49,6 +52,8 @@ fn tight() -> SessionLimits {
         tracks_per_participant_max: 4,
         control_messages_max: 64,
         resident_bytes_max: 6_000,
+        resident_bytes_per_publisher_max: 4_000,
+        waiting_bytes_per_receiver_max: 3_000,
         input: ClassBudget { bytes_max: 300, ms_max: 50 },
         live: ClassBudget { bytes_max: 200, ms_max: 20 },
         media: ClassBudget { bytes_max: 2_000, ms_max: 60 },
@@ -98,7 +103,8 @@ impl Run {
             62..67 => self.end_group(),
             67..72 => self.datagram(),
             72..78 => self.append(),
-            78..80 => self.stop_stream(),
+            78..79 => self.stop_stream(),
+            79..80 => self.hold_or_release(),
             80..88 => self.wait(),
             _ => self.pull(),
         }
@@ -175,9 +181,9 @@ impl Run {
 
     fn push(&mut self) {
         let Some(ingress) = self.rng.pick(&self.open) else { return };
-        let chunk = self.rng.bytes(400);
-        let outcome = self.world.session.push_chunk(self.world.now, ingress, chunk);
-        if let ChunkOutcome::Stop(_) = outcome {
+        let mut chunks: VecDeque<_> = (0..self.rng.below(4)).map(|_| self.rng.bytes(200)).collect();
+        let outcome = self.world.session.push_chunks(self.world.now, ingress, &mut chunks);
+        if let PushOutcome::Stop(_) = outcome {
             self.open.retain(|other| *other != ingress);
         }
     }
@@ -195,8 +201,10 @@ impl Run {
     fn datagram(&mut self) {
         let Some((from, alias, class)) = self.some_track() else { return };
         if class == DeliveryClass::Live {
-            let datagram = self.rng.bytes(60);
-            self.world.session.push_datagram(self.world.now, id(from), alias, datagram).unwrap();
+            for _ in 0..self.rng.below(5) {
+                let datagram = self.rng.bytes(60);
+                self.world.session.push_datagram(self.world.now, id(from), alias, datagram).unwrap();
+            }
         }
     }
 
@@ -228,6 +236,17 @@ impl Run {
         }
     }
 
+    fn hold_or_release(&mut self) {
+        let who = id(self.someone());
+        let egresses: Vec<_> = self.world.session.egresses.iter().map(|(key, _)| EgressId(key)).collect();
+        let Some(egress) = self.rng.pick(&egresses) else { return };
+        if self.rng.below(2) == 0 {
+            self.world.session.hold_egress(who, egress);
+        } else {
+            self.world.session.release_egress(who, egress);
+        }
+    }
+
     fn wait(&mut self) {
         let ms = self.rng.below(30);
         self.world.later_ms(ms);
@@ -235,8 +254,8 @@ impl Run {
 
     fn pull(&mut self) {
         let who = self.someone();
-        let media_bytes = usize::try_from(self.rng.below(3) * 150).unwrap();
-        let room = WriteRoom { media_bytes, datagram: self.rng.below(2) == 0 };
+        let [media_bytes, bulk_bytes] = [(); 2].map(|()| usize::try_from(self.rng.below(3) * 150).unwrap());
+        let room = WriteRoom { media_bytes, bulk_bytes, datagram: self.rng.below(2) == 0 };
         for _ in 0..self.rng.below(12) {
             if self.world.pull_one(who, room).is_none() {
                 break;
@@ -250,9 +269,16 @@ impl Run {
             self.world.session.finish_group(self.world.now, ingress);
         }
         let all: Vec<_> = self.world.inboxes.keys().map(|who| who.0).collect();
+        let held: Vec<_> = self.world.session.egresses.iter().map(|(key, _)| EgressId(key)).collect();
+        for (who, egress) in all.iter().flat_map(|who| held.iter().map(move |egress| (*who, *egress))) {
+            self.world.session.release_egress(id(who), egress);
+        }
         for _ in 0..2 {
             for who in &all {
                 self.world.pull(*who);
+                if self.world.inboxes.get(&id(*who)).is_some_and(|inbox| inbox.closed.is_some()) {
+                    self.gone(*who);
+                }
             }
         }
     }
@@ -268,8 +294,14 @@ fn check(session: &Session) {
     assert!(stats.resident_bytes <= session.limits.resident_bytes_max);
     assert!(stats.total_bytes_peak <= session.limits.total_bytes_max());
     for (key, group) in session.groups.iter() {
-        let slowest = group.egresses.iter().map(|egress| session.egresses[*egress].cursor).min();
-        assert_eq!(slowest.unwrap_or(group.buffer.end()), group.buffer.base(), "held for somebody");
+        let cursors = || group.egresses.iter().map(|egress| session.egresses[*egress].cursor);
+        assert!(
+            group.buffer.bytes() == 0 || cursors().any(|cursor| group.buffer.is_last(cursor)),
+            "held for somebody"
+        );
+        for (slot, egress) in group.egresses.iter().enumerate() {
+            assert_eq!(session.egresses[*egress].slot, slot);
+        }
         assert!(group.state != GroupState::Finished || !group.egresses.is_empty());
         let is_listed = session.tracks.get(group.alias).is_some_and(|track| track.groups.contains(&key));
         assert_eq!(is_listed, !matches!(group.state, GroupState::Stopped(_)));
@@ -281,10 +313,33 @@ fn check(session: &Session) {
     for (key, lane) in session.peers.lanes.iter() {
         assert!(session.tracks.get(lane.alias).is_some_and(|track| track.lanes.contains(&key)));
         assert_eq!(session.peers.all[lane.receiver].lanes.get(&lane.alias), Some(&key));
+        assert_eq!(session.tracks.get(lane.alias).map(|track| track.lanes[lane.slot]), Some(key));
     }
-    for (_, peer) in session.peers.everyone() {
-        assert!(peer.outbox.control.len() <= session.limits.control_messages_max);
+    check_peers(session);
+}
+
+/// Each participant's own bounds, and the books kept for them.
+fn check_peers(session: &Session) {
+    let limits = session.limits();
+    for (key, peer) in session.peers.all.iter() {
+        assert!(peer.outbox.control.len() <= limits.control_messages_max);
+        let groups = session.groups.iter().map(|(_, group)| group).filter(|group| group.publisher == key);
+        let datagrams = session.tracks.iter().filter(|track| track.publisher == key);
+        let held = groups.map(|group| group.buffer.bytes()).sum::<usize>()
+            + datagrams.map(|track| track.datagrams.bytes()).sum::<usize>();
+        assert_eq!(peer.held_bytes, held, "bytes held of one publisher");
+        assert!(held <= limits.resident_bytes_per_publisher_max);
+        let egresses = session.egresses.iter().map(|(_, egress)| egress);
+        let mine = egresses.filter(|egress| session.peers.lanes[egress.lane].receiver == key);
+        let waiting: usize = mine.map(|egress| egress.backlog(&session.groups[egress.group])).sum();
+        assert_eq!(peer.waiting_bytes, waiting, "bytes that wait for one receiver");
+        assert!(waiting <= limits.waiting_bytes_per_receiver_max);
+        for starved in [&peer.starved, &session.starved] {
+            assert_eq!(starved.iter().collect::<BTreeSet<_>>().len(), starved.len(), "each once");
+        }
     }
+    let held = session.egresses.iter().filter(|(_, egress)| egress.held).count();
+    assert_eq!(session.stats().streams_held, held);
 }
 
 fn run(seed: u64, steps: u32) {

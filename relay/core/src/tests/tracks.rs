@@ -1,7 +1,7 @@
 //! Which tracks there may be, who hears of them, how they end.
 
 use super::world::{End, World, class_of, grants, header_bytes, id, params, viewer};
-use crate::{ChunkOutcome, Grants, GroupRefused, JoinParams, SessionLimits, budgets};
+use crate::{Grants, GroupRefused, JoinParams, PushOutcome, SessionLimits, budgets};
 use isi_wire::{
     Audience, ClientMessage, CloseCode, DeliveryClass, GroupHeader, LeaveReason, RefuseReason, RelayMessage,
     ResetCode, TrackAlias, TrackEndReason, TrackId, TrackKind,
@@ -164,7 +164,7 @@ fn when_a_publisher_leaves_its_tracks_end() {
     world.pull(2);
     world.push(ingress, 10);
     world.session.leave(world.now, id(1), LeaveReason::Lost);
-    assert_eq!(world.try_push(ingress, 10), ChunkOutcome::Stop(ResetCode::TrackEnded));
+    assert_eq!(world.try_push(ingress, 10), PushOutcome::Stop(ResetCode::TrackEnded));
     let told = world.told(2);
     assert!(told.contains(&RelayMessage::TrackRemoved { alias, reason: TrackEndReason::PublisherLeft }));
     assert!(told.contains(&RelayMessage::ParticipantLeft { participant: id(1), reason: LeaveReason::Lost }));
@@ -185,7 +185,7 @@ fn fewer_rights_end_what_they_no_longer_cover() {
     world.pull(2);
     assert_eq!(world.stream(2, 1).end, Some(End::Reset(ResetCode::Unsubscribed)));
     world.session.update_grants(world.now, id(1), none);
-    assert_eq!(world.try_push(ingress, 1), ChunkOutcome::Stop(ResetCode::TrackEnded));
+    assert_eq!(world.try_push(ingress, 1), PushOutcome::Stop(ResetCode::TrackEnded));
     let request = world.request();
     world.control(2, ClientMessage::Subscribe { request, alias });
     assert_eq!(reason(&world.answer(2, request)), Some(RefuseReason::NotFound));

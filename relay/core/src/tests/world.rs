@@ -1,7 +1,7 @@
 //! A shell without a network: carries out every write and checks that streams are used as promised.
 
 use crate::{
-    ChunkOutcome, Controls, EgressId, Grants, IngressId, JoinParams, KindSet, Session, SessionLimits,
+    Controls, EgressId, Grants, IngressId, JoinParams, KindSet, PushOutcome, Session, SessionLimits,
     SubjectId, Timestamp, Wake, Write, WriteRoom,
 };
 use bytes::Bytes;
@@ -10,10 +10,10 @@ use isi_wire::{
     LogEntry, LogUpload, ParticipantId, RelayMessage, RequestId, ResetCode, StreamType, TrackAlias, TrackId,
     TrackKind,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub(super) const INCARNATION: Incarnation = Incarnation([7; 16]);
-pub(super) const NO_MEDIA: WriteRoom = WriteRoom { media_bytes: 0, datagram: false };
+pub(super) const NO_MEDIA: WriteRoom = WriteRoom::URGENT;
 
 pub(super) struct World {
     pub(super) session: Session,
@@ -199,11 +199,22 @@ impl World {
     }
 
     pub(super) fn push(&mut self, ingress: IngressId, len: usize) {
-        assert_eq!(self.try_push(ingress, len), ChunkOutcome::Accepted);
+        assert_eq!(self.try_push(ingress, len), PushOutcome::Accepted);
     }
 
-    pub(super) fn try_push(&mut self, ingress: IngressId, len: usize) -> ChunkOutcome {
-        self.session.push_chunk(self.now, ingress, Bytes::from(vec![0xc5; len]))
+    pub(super) fn try_push(&mut self, ingress: IngressId, len: usize) -> PushOutcome {
+        self.push_batch(ingress, &[len]).0
+    }
+
+    /// Pushes chunks of these lengths at once. Returns how many did not fit as well.
+    pub(super) fn push_batch(&mut self, ingress: IngressId, lens: &[usize]) -> (PushOutcome, usize) {
+        let mut chunks: VecDeque<_> = lens.iter().map(|len| Bytes::from(vec![0xc5; *len])).collect();
+        let outcome = self.session.push_chunks(self.now, ingress, &mut chunks);
+        assert_eq!(
+            outcome == PushOutcome::Full,
+            !chunks.is_empty() && !matches!(outcome, PushOutcome::Stop(_))
+        );
+        (outcome, chunks.len())
     }
 
     pub(super) fn finish(&mut self, ingress: IngressId) {
@@ -220,8 +231,10 @@ impl World {
     }
 
     pub(super) fn pull_one(&mut self, who: u64, room: WriteRoom) -> Option<Write> {
-        let write = self.session.next_write(self.now, id(who), room)?;
-        self.inboxes.entry(id(who)).or_default().carry_out(write.clone());
+        // What is left over from another turn is no part of this one.
+        let mut chunks = vec![Bytes::from_static(b"left over")];
+        let write = self.session.next_write(self.now, id(who), room, &mut chunks)?;
+        self.inboxes.entry(id(who)).or_default().carry_out(write.clone(), chunks);
         Some(write)
     }
 
@@ -248,7 +261,7 @@ impl World {
 }
 
 impl Inbox {
-    fn carry_out(&mut self, write: Write) {
+    fn carry_out(&mut self, write: Write, chunks: Vec<Bytes>) {
         assert_eq!(self.closed, None, "nothing after Close");
         match write {
             Write::Control(message) => self.control.push(message),
@@ -256,20 +269,23 @@ impl Inbox {
             Write::Datagram(bytes) => self.datagrams.push(bytes),
             Write::StopIngress { ingress, code } => self.stopped.push((ingress, code)),
             Write::Close(code) => self.closed = Some(code),
-            Write::Open { egress, class, mut header } => {
-                assert_eq!(StreamType::decode(&mut header), Ok(StreamType::Group));
-                let header = GroupHeader::decode(&mut header).unwrap();
-                assert_eq!(header.class, class);
-                let stream = Stream { header, bytes: Vec::new(), end: None };
-                assert!(self.streams.insert(egress, stream).is_none(), "opened once");
-            }
-            Write::Chunk { egress, class, bytes } => {
+            Write::Stream { egress, class, opens, bytes, finishes } => {
+                let mut chunks = chunks.into_iter();
+                if opens {
+                    let mut header = chunks.next().expect("the header comes first");
+                    assert_eq!(StreamType::decode(&mut header), Ok(StreamType::Group));
+                    let header = GroupHeader::decode(&mut header).unwrap();
+                    let stream = Stream { header, bytes: Vec::new(), end: None };
+                    assert!(self.streams.insert(egress, stream).is_none(), "opened once");
+                }
                 let stream = self.live_stream(egress);
                 assert_eq!(stream.header.class, class);
-                assert!(!bytes.is_empty());
-                stream.bytes.extend_from_slice(&bytes);
+                let before = stream.bytes.len();
+                chunks.for_each(|chunk| stream.bytes.extend_from_slice(&chunk));
+                assert_eq!(stream.bytes.len() - before, bytes);
+                assert!(opens || bytes > 0 || finishes, "nothing to do");
+                stream.end = finishes.then_some(End::Finish);
             }
-            Write::Finish { egress } => self.live_stream(egress).end = Some(End::Finish),
             Write::Reset { egress, code } => self.live_stream(egress).end = Some(End::Reset(code)),
         }
     }
