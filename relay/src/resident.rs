@@ -3,6 +3,7 @@
 
 use crate::quantiles::Quantiles;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -43,9 +44,24 @@ pub struct ResidenceStats {
 impl Residence {
     /// Takes a received chunk into the count until its last clone is dropped.
     pub(crate) fn hold(&self, bytes: Bytes) -> Bytes {
-        let bytes = if bytes.len() < SMALL_CHUNK_BYTES_MAX { Bytes::copy_from_slice(&bytes) } else { bytes };
         self.0.enter(bytes.len() as u64);
-        Bytes::from_owner(Resident { bytes, received_at: Instant::now(), gauge: Arc::clone(&self.0) })
+        self.wrap(bytes, Instant::now())
+    }
+
+    /// The same for chunks that came together, appended to `held`. Empty ones are left out.
+    pub(crate) fn hold_all(&self, chunks: impl Iterator<Item = Bytes>, held: &mut VecDeque<Bytes>) {
+        let now = Instant::now();
+        let mut entered = 0;
+        for chunk in chunks.filter(|chunk| !chunk.is_empty()) {
+            entered += chunk.len() as u64;
+            held.push_back(self.wrap(chunk, now));
+        }
+        self.0.enter(entered);
+    }
+
+    fn wrap(&self, bytes: Bytes, received_at: Instant) -> Bytes {
+        let bytes = if bytes.len() < SMALL_CHUNK_BYTES_MAX { Bytes::copy_from_slice(&bytes) } else { bytes };
+        Bytes::from_owner(Resident { bytes, received_at, gauge: Arc::clone(&self.0) })
     }
 
     /// The figures as they are now.

@@ -13,16 +13,17 @@ const UNACKNOWLEDGED_MS_MAX: u64 = 3_000;
 /// Finished groups that can still be reset; beyond, the oldest is given up early.
 const FINISHED_STREAMS_MAX: usize = 64;
 
-/// Media groups that were written whole and finished, but are perhaps not acknowledged.
+/// Media groups of which nothing more will come, but which are perhaps not acknowledged, or not even written.
 #[derive(Default)]
 pub(super) struct FinishedStreams {
-    streams: VecDeque<(Instant, EgressId, SendStream)>,
+    streams: VecDeque<(Instant, EgressId, Option<SendStream>)>,
     timer: Option<Pin<Box<Sleep>>>,
+    unwritten: Vec<EgressId>,
 }
 
 impl FinishedStreams {
-    /// Keeps the handle of a finished group, and has `cx` woken when it is stale.
-    pub(super) fn push(&mut self, egress: EgressId, stream: SendStream, cx: &mut Context<'_>) {
+    /// Keeps the handle of a finished group, and has `cx` woken when it is stale. `None`: its end is still to be written.
+    pub(super) fn push(&mut self, egress: EgressId, stream: Option<SendStream>, cx: &mut Context<'_>) {
         if self.streams.len() == FINISHED_STREAMS_MAX {
             self.give_up_oldest();
         }
@@ -31,10 +32,16 @@ impl FinishedStreams {
         self.poll_stale(cx);
     }
 
+    /// Groups that became stale before their end was written.
+    pub(super) fn take_unwritten(&mut self) -> Vec<EgressId> {
+        std::mem::take(&mut self.unwritten)
+    }
+
     /// Resets one group, if it is still here.
     pub(super) fn reset(&mut self, egress: EgressId, code: ResetCode) {
-        if let Some(index) = self.streams.iter().position(|(_, known, _)| *known == egress) {
-            self.streams.remove(index).into_iter().for_each(|(_, _, stream)| give_up(stream, code));
+        let index = self.streams.iter().position(|(_, known, stream)| *known == egress && stream.is_some());
+        if let Some((_, _, Some(stream))) = index.and_then(|index| self.streams.remove(index)) {
+            give_up(stream, code);
         }
     }
 
@@ -53,7 +60,11 @@ impl FinishedStreams {
     }
 
     fn give_up_oldest(&mut self) {
-        self.streams.pop_front().into_iter().for_each(|(_, _, stream)| give_up(stream, ResetCode::Stale));
+        match self.streams.pop_front() {
+            Some((_, _, Some(stream))) => give_up(stream, ResetCode::Stale),
+            Some((_, egress, None)) => self.unwritten.push(egress),
+            None => {}
+        }
     }
 }
 

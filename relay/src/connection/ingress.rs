@@ -16,8 +16,10 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Bytes of a group taken from its stream at once.
+/// Bytes of a stream's head taken at once.
 const CHUNK_BYTES_MAX: usize = 64 * 1024;
+/// Chunks of a group taken from its stream at once. A chunk is what one packet carried.
+const CHUNKS_AT_ONCE_MAX: usize = 48;
 
 /// Takes the peer's streams as they come; the transport bounds how many there are at once. Returns the first violation.
 pub(super) async fn accept_streams(peer: Arc<Peer>) -> End {
@@ -89,27 +91,30 @@ enum GroupEnd {
 /// The forwarding path's first step: cut-through, and no reading ahead of what the core has room for. quinn gives the sender
 /// new credit for what is read, so the sender is held back by not reading.
 async fn forward(stream: &mut RecvStream, first: Bytes, group: &OpenGroup, peer: &Peer) -> GroupEnd {
-    let mut chunk = first;
+    let mut read = vec![Bytes::new(); CHUNKS_AT_ONCE_MAX];
+    let mut chunks = VecDeque::with_capacity(CHUNKS_AT_ONCE_MAX);
+    peer.residence.hold_all(std::iter::once(first), &mut chunks);
     loop {
-        if let Err(code) = push(peer.residence.hold(chunk), group).await {
+        if let Err(code) = push(&mut chunks, group).await {
             return GroupEnd::Unwanted(code);
         }
-        chunk = tokio::select! {
-            code = group.unwanted() => return GroupEnd::Unwanted(code),
-            read = stream.read_chunk(CHUNK_BYTES_MAX, true) => match read {
-                Ok(Some(chunk)) => chunk.bytes,
+        let count = tokio::select! {
+            biased;
+            count = stream.read_chunks(&mut read) => match count {
+                Ok(Some(count)) => count,
                 Ok(None) => return GroupEnd::Whole,
                 Err(ReadError::Reset(code)) => return GroupEnd::GivenUp(reset_code(code)),
                 Err(_) => return GroupEnd::GivenUp(ResetCode::Cancelled),
             },
+            code = group.unwanted() => return GroupEnd::Unwanted(code),
         };
+        peer.residence.hold_all(read[..count].iter_mut().map(std::mem::take), &mut chunks);
     }
 }
 
-async fn push(chunk: Bytes, group: &OpenGroup) -> Result<(), ResetCode> {
-    let mut chunks = VecDeque::from([chunk]);
+async fn push(chunks: &mut VecDeque<Bytes>, group: &OpenGroup) -> Result<(), ResetCode> {
     loop {
-        match group.push(&mut chunks) {
+        match group.push(chunks) {
             PushOutcome::Accepted => return Ok(()),
             PushOutcome::Full => group.resumed().await?,
             PushOutcome::Stop(code) => return Err(code),

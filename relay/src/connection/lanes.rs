@@ -30,6 +30,28 @@ pub(super) struct Lanes {
     /// Were tried in vain; quinn wakes the task when one can go on.
     blocked: Vec<Lane>,
     finished: FinishedStreams,
+    /// What the core has to be told of its streams.
+    news: Vec<News>,
+}
+
+/// Something that happened to a group's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// The receiver wants no more of it.
+    Stopped(EgressId),
+    /// It takes nothing now.
+    Held(EgressId),
+    /// It goes on.
+    Released(EgressId),
+}
+
+/// Bytes that wait for the receiver.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Staged {
+    /// Of control, input and log.
+    pub(super) urgent: usize,
+    pub(super) media: usize,
+    pub(super) bulk: usize,
 }
 
 impl Lanes {
@@ -43,6 +65,7 @@ impl Lanes {
             ready: Vec::new(),
             blocked: Vec::new(),
             finished: FinishedStreams::default(),
+            news: Vec::new(),
         };
         let mut outgoing = Outgoing::new(None);
         outgoing.attach(control);
@@ -54,14 +77,19 @@ impl Lanes {
         lanes
     }
 
-    /// Staged bytes that wait for the receiver: urgent ones, others. Looks at blocked streams only: nothing else keeps any
-    /// after a flush.
-    pub(super) fn staged_bytes(&self) -> (usize, usize) {
-        let blocked = self.blocked.iter().filter_map(|lane| self.streams.get(lane));
-        blocked.fold((0, 0), |(urgent, others), outgoing| match outgoing.is_urgent() {
-            true => (urgent + outgoing.staged_bytes(), others),
-            false => (urgent, others + outgoing.staged_bytes()),
-        })
+    /// Looks at blocked streams only: nothing else keeps any bytes after a flush.
+    pub(super) fn staged(&self) -> Staged {
+        let mut staged = Staged::default();
+        for outgoing in self.blocked.iter().filter_map(|lane| self.streams.get(lane)) {
+            *match outgoing.class() {
+                Some(DeliveryClass::Media) => &mut staged.media,
+                Some(DeliveryClass::Bulk) => &mut staged.bulk,
+                Some(DeliveryClass::Input | DeliveryClass::Live | DeliveryClass::Log) | None => {
+                    &mut staged.urgent
+                }
+            } += outgoing.staged_bytes();
+        }
+        staged
     }
 
     pub(super) fn stage_control(&mut self, message: &RelayMessage) {
@@ -72,8 +100,12 @@ impl Lanes {
 
     /// Adds bytes to a stream. For a stream that is gone (the receiver stopped it) they are dropped.
     pub(super) fn stage(&mut self, lane: Lane, bytes: Bytes) {
+        self.stage_all(lane, std::iter::once(bytes));
+    }
+
+    pub(super) fn stage_all(&mut self, lane: Lane, chunks: impl Iterator<Item = Bytes>) {
         if let Some(outgoing) = self.streams.get_mut(&lane) {
-            outgoing.stage(bytes);
+            chunks.for_each(|chunk| outgoing.stage(chunk));
             self.mark_ready(lane);
         }
     }
@@ -101,42 +133,72 @@ impl Lanes {
     /// Begins a turn: everything blocked may be tried again, the most urgent first.
     pub(super) fn begin_turn(&mut self, cx: &mut Context<'_>) {
         self.finished.poll_stale(cx);
+        for egress in self.finished.take_unwritten() {
+            self.streams
+                .remove(&Lane::Egress(egress))
+                .into_iter()
+                .for_each(|late| late.reset(ResetCode::Stale));
+        }
         self.ready.append(&mut self.blocked);
         let streams = &self.streams;
         self.ready.sort_by_key(|lane| Reverse(streams.get(lane).map(Outgoing::priority)));
         self.unopened.sort_by_key(|lane| Reverse(streams.get(lane).map(Outgoing::priority)));
     }
 
-    /// Writes all that is ready. Returns the groups whose streams the receiver stopped.
+    /// Writes all that is ready.
     ///
     /// # Errors
     /// [`End`]: the connection is lost, or the receiver stopped a stream that it must not stop.
-    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Result<Vec<EgressId>, End> {
+    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         self.open_streams(cx)?;
-        let mut stopped = Vec::new();
         let mut ready = std::mem::take(&mut self.ready);
         for lane in ready.drain(..) {
-            let Some(outgoing) = self.streams.get_mut(&lane) else { continue };
-            match (lane, outgoing.flush(&self.connection, cx).map_err(|_| End::lost())?) {
-                (_, Flushed::All) => {}
-                (lane, Flushed::Blocked) => self.blocked.push(lane),
-                (Lane::Egress(egress), Flushed::Finished(stream)) => {
-                    if self.streams.remove(&lane).is_some_and(|outgoing| outgoing.may_go_stale()) {
-                        self.finished.push(egress, stream, cx);
-                    }
-                }
-                (Lane::Egress(egress), Flushed::Stopped) => {
-                    self.streams.remove(&lane);
-                    stopped.push(egress);
-                }
-                // We never finish them, so it was the receiver.
-                (Lane::Control | Lane::Log, Flushed::Finished(_) | Flushed::Stopped) => {
-                    return Err(End::violation(CloseCode::ProtocolViolation));
-                }
-            }
+            self.flush_lane(lane, cx)?;
         }
         self.ready = ready;
-        Ok(stopped)
+        Ok(())
+    }
+
+    /// What happened to groups since the last call.
+    pub(super) fn news(&mut self) -> impl Iterator<Item = News> {
+        self.news.drain(..)
+    }
+
+    fn flush_lane(&mut self, lane: Lane, cx: &mut Context<'_>) -> Result<(), End> {
+        let Some(outgoing) = self.streams.get_mut(&lane) else { return Ok(()) };
+        let flushed = outgoing.flush(&self.connection, cx).map_err(|_| End::lost())?;
+        match (lane, flushed) {
+            (Lane::Egress(egress), Flushed::All) => {
+                if std::mem::replace(&mut outgoing.held, false) {
+                    self.news.push(News::Released(egress));
+                }
+            }
+            (Lane::Control | Lane::Log, Flushed::All) => {}
+            (Lane::Egress(egress), Flushed::Blocked) => {
+                self.blocked.push(lane);
+                if !std::mem::replace(&mut outgoing.held, true) {
+                    self.news.push(News::Held(egress));
+                    if outgoing.is_finishing() && outgoing.may_go_stale() {
+                        self.finished.push(egress, None, cx);
+                    }
+                }
+            }
+            (Lane::Control | Lane::Log, Flushed::Blocked) => self.blocked.push(lane),
+            (Lane::Egress(egress), Flushed::Finished(stream)) => {
+                if self.streams.remove(&lane).is_some_and(|outgoing| outgoing.may_go_stale()) {
+                    self.finished.push(egress, Some(stream), cx);
+                }
+            }
+            (Lane::Egress(egress), Flushed::Stopped) => {
+                self.streams.remove(&lane);
+                self.news.push(News::Stopped(egress));
+            }
+            // We never finish them, so it was the receiver.
+            (Lane::Control | Lane::Log, Flushed::Finished(_) | Flushed::Stopped) => {
+                return Err(End::violation(CloseCode::ProtocolViolation));
+            }
+        }
+        Ok(())
     }
 
     fn open_streams(&mut self, cx: &mut Context<'_>) -> Result<(), End> {

@@ -16,6 +16,8 @@ pub(super) struct Outgoing {
     staged: VecDeque<Bytes>,
     staged_bytes: usize,
     finish_wanted: bool,
+    /// Whether the core was told that the stream takes nothing now.
+    pub(super) held: bool,
 }
 
 /// What became of a flush.
@@ -33,7 +35,14 @@ pub(super) enum Flushed {
 impl Outgoing {
     /// A stream that is yet to be opened. The control stream has no class.
     pub(super) fn new(class: Option<DeliveryClass>) -> Self {
-        Self { stream: None, class, staged: VecDeque::new(), staged_bytes: 0, finish_wanted: false }
+        Self {
+            stream: None,
+            class,
+            staged: VecDeque::new(),
+            staged_bytes: 0,
+            finish_wanted: false,
+            held: false,
+        }
     }
 
     /// Gives the entry its stream.
@@ -54,6 +63,15 @@ impl Outgoing {
     /// Whether the stream goes before media: it may use the reserve.
     pub(super) fn is_urgent(&self) -> bool {
         !matches!(self.class, Some(DeliveryClass::Media | DeliveryClass::Bulk))
+    }
+
+    pub(super) fn class(&self) -> Option<DeliveryClass> {
+        self.class
+    }
+
+    /// Whether nothing more will come.
+    pub(super) fn is_finishing(&self) -> bool {
+        self.finish_wanted
     }
 
     pub(super) fn staged_bytes(&self) -> usize {

@@ -3,7 +3,7 @@
 
 use super::datagrams::DatagramSender;
 use super::end::End;
-use super::lanes::{Lane, Lanes};
+use super::lanes::{Lane, Lanes, News};
 use crate::room::Seat;
 use bytes::Bytes;
 use isi_relay_core::{Write, WriteRoom};
@@ -16,9 +16,13 @@ use tokio::time::{Sleep, sleep};
 
 /// Writes per turn before other tasks get theirs.
 const WRITES_PER_TURN_MAX: usize = 64;
-/// Bytes of media and bulk taken from the core that quinn has not taken. Small: what is here can no longer be replaced by
-/// something newer, and a stalled stream keeps no more than this.
-const STAGED_MEDIA_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of media, and of bulk, taken from the core at once while the receiver takes everything.
+const STEP_BYTES_MAX: usize = 64 * 1024;
+/// The same while a stream of the class is stalled. Small: what was taken can no longer be replaced by something newer.
+const STALLED_STEP_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of media, and of bulk, taken from the core that quinn has not taken. More than a step, so that one stalled stream
+/// does not hold back the others of its class.
+const STAGED_BYTES_MAX: usize = 128 * 1024;
 /// The same for control, input and log. A receiver that does not read those gets nothing at all until it does,
 const STAGED_URGENT_BYTES_MAX: usize = 64 * 1024;
 /// and is closed with `Flood` when it takes longer: it could not even be told that it is kicked.
@@ -92,7 +96,7 @@ impl Writer {
                 if opens && let Some(header) = chunks.next() {
                     self.lanes.open(Lane::Egress(egress), class, header);
                 }
-                chunks.for_each(|chunk| self.lanes.stage(Lane::Egress(egress), chunk));
+                self.lanes.stage_all(Lane::Egress(egress), chunks);
                 if finishes {
                     self.lanes.finish(egress);
                 }
@@ -107,17 +111,22 @@ impl Writer {
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         self.datagrams.poll(cx);
-        for egress in self.lanes.flush(cx)? {
-            self.seat.stream_stopped(egress);
+        self.lanes.flush(cx)?;
+        for news in self.lanes.news() {
+            match news {
+                News::Stopped(egress) => self.seat.stream_stopped(egress),
+                News::Held(egress) => self.seat.with(|session, _, to| session.hold_egress(to, egress)),
+                News::Released(egress) => self.seat.with(|session, _, to| session.release_egress(to, egress)),
+            }
         }
         Ok(())
     }
 
     fn room(&self) -> Option<WriteRoom> {
-        let (urgent, others) = self.lanes.staged_bytes();
-        (urgent < STAGED_URGENT_BYTES_MAX).then(|| WriteRoom {
-            media_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others),
-            bulk_bytes: STAGED_MEDIA_BYTES_MAX.saturating_sub(others),
+        let staged = self.lanes.staged();
+        (staged.urgent < STAGED_URGENT_BYTES_MAX).then(|| WriteRoom {
+            media_bytes: step_bytes(staged.media),
+            bulk_bytes: step_bytes(staged.bulk),
             datagram: self.datagrams.has_room(),
         })
     }
@@ -127,5 +136,12 @@ impl Writer {
             Poll::Ready(()) => Err(End::violation(CloseCode::Flood)),
             Poll::Pending => Ok(()),
         }
+    }
+}
+
+fn step_bytes(staged: usize) -> usize {
+    match staged {
+        0 => STEP_BYTES_MAX,
+        staged => STAGED_BYTES_MAX.saturating_sub(staged).min(STALLED_STEP_BYTES_MAX),
     }
 }
