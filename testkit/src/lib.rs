@@ -72,7 +72,7 @@ impl Relay {
         let node = Node::bind(config).unwrap();
         let (address, monitor) = (node.local_addr(), node.monitor());
         let (shutdown, told) = oneshot::channel();
-        let running = tokio::spawn(node.run(async move { drop(told.await) }));
+        let running = tokio::spawn(async { node.run(async move { drop(told.await) }).await.unwrap() });
         Self { address, account, certificates, monitor, shutdown: Some(shutdown), running }
     }
 

@@ -1,10 +1,11 @@
-use super::{Config, ConfigError, NodeLimits};
+use super::{Config, ConfigError, NodeLimits, THREADS_MAX};
 use crate::admission::{AdmissionConfig, CLOCK_LEEWAY_S_MAX, KeySource, Origin};
 use crate::logging::{LogConfig, LogLevel};
 use crate::tls::TlsConfig;
 use isi_relay_core::SessionLimits;
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ struct Log {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limits {
+    threads: Option<u64>,
     connections_max: Option<u64>,
     sessions_max: Option<u64>,
     participants_per_session_max: Option<u64>,
@@ -86,6 +88,7 @@ fn check(file: File, folder: &Path) -> Result<Config, ConfigError> {
         admission: admission(file.admission, folder)?,
         admin: file.admin.address.as_deref().map(admin_address).transpose()?,
         log: log(file.log, folder)?,
+        threads: threads(file.limits.threads)?,
         session: session_limits(&file.limits)?,
         limits: node_limits(&file.limits)?,
     })
@@ -135,6 +138,13 @@ fn log(file: Log, folder: &Path) -> Result<LogConfig, ConfigError> {
         })?,
     };
     Ok(LogConfig { level, file: file.file.map(|path| folder.join(path)) })
+}
+
+/// 0 stands for as many as there are processors for this process.
+fn threads(value: Option<u64>) -> Result<usize, ConfigError> {
+    let threads = bounded("limits.threads", value.unwrap_or(0), 0, THREADS_MAX as u64)?;
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX);
+    Ok(usize::try_from(threads).ok().filter(|threads| *threads > 0).unwrap_or_else(processors))
 }
 
 fn node_limits(file: &Limits) -> Result<NodeLimits, ConfigError> {

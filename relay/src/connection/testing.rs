@@ -10,7 +10,8 @@ pub(super) async fn connected() -> (Connection, Connection) {
     let certificates = isi_certs_dev::DevCertificates::generate().unwrap();
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let tls = TlsConfig::from_memory(certificates.chain_der(), certificates.private_key_der());
-    let (server, address) = transport::bind(loopback, server_crypto(&tls, &[loopback]).unwrap()).unwrap();
+    let bound = transport::bind(loopback, server_crypto(&tls, &[loopback]).unwrap()).unwrap();
+    let (server, address) = (bound.endpoint, bound.local_addr);
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificates.ca_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
