@@ -1,3 +1,4 @@
+use super::budgets::{self, Budgets, Session};
 use super::{Config, ConfigError, NodeLimits, THREADS_MAX};
 use crate::admission::{AdmissionConfig, CLOCK_LEEWAY_S_MAX, KeySource, Origin};
 use crate::logging::{LogConfig, LogLevel};
@@ -22,6 +23,10 @@ struct File {
     log: Log,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    session: Session,
+    #[serde(default)]
+    budgets: Budgets,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +94,7 @@ fn check(file: File, folder: &Path) -> Result<Config, ConfigError> {
         admin: file.admin.address.as_deref().map(admin_address).transpose()?,
         log: log(file.log, folder)?,
         threads: threads(file.limits.threads)?,
-        session: session_limits(&file.limits)?,
+        session: budgets::apply(session_limits(&file.limits)?, &file.session, &file.budgets)?,
         limits: node_limits(&file.limits)?,
     })
 }
@@ -197,7 +202,7 @@ fn ms(
     value.map_or(Ok(default), |value| bounded(key, value, min, max).map(Duration::from_millis))
 }
 
-fn bounded(key: &'static str, value: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
+pub(super) fn bounded(key: &'static str, value: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
     if (min..=max).contains(&value) {
         Ok(value)
     } else {

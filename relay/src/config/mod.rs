@@ -1,6 +1,7 @@
 //! What an operator may say about a node. [`Config::load`] is the only place where text becomes values: what it
 //! returns is within its bounds.
 
+mod budgets;
 mod error;
 mod file;
 
