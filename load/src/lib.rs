@@ -9,3 +9,4 @@ pub mod latency;
 pub mod process;
 pub mod row;
 pub mod stamp;
+pub mod workload;
