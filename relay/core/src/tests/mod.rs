@@ -11,6 +11,7 @@ mod live;
 mod log;
 mod media;
 mod random;
+mod report;
 mod tracks;
 mod turns;
 mod world;
