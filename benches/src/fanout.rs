@@ -1,6 +1,8 @@
 //! The same fan-out through two relays: one publisher sends frames to all subscribers, over loopback, everything in this
 //! process. What differs is the relay, and what each forwards by design: ours a group per stream, stock a frame per stream.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot go on has nothing to report")]
+
 use crate::stock::{self, ROLE_PUBLISHER, ROLE_SUBSCRIBER};
 use isi_account::Role;
 use isi_testkit::{Client, Connected, Relay, group_stream, new_session};

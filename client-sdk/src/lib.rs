@@ -111,8 +111,8 @@ pub use observer::{ObjectObserver, ObservedObject};
 pub use options::{AdmitPolicy, ConnectOptions, TrustAnchors};
 pub use session::Session;
 pub use track::{
-    LiveObject, LivePublisher, LiveReceiver, ReceivedFrame, RemoteTrack, ScreenPublisher, ScreenReceiver,
-    Sent,
+    Delivery, LiveObject, LivePublisher, LiveReceiver, ReceivedFrame, ReceiverPath, RemoteTrack,
+    ScreenPublisher, ScreenReceiver, Sent,
 };
 pub use transport::TrustError;
 pub use url::{RelayUrl, RelayUrlError};

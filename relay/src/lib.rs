@@ -22,10 +22,11 @@ mod sessions;
 mod stats;
 pub mod tls;
 mod transport;
+mod workers;
 
 pub use build_id::BUILD_ID;
 pub use config::Config;
-pub use node::{Monitor, Node, StartError};
+pub use node::{Monitor, Node, RunError, StartError};
 pub use resident::{Residence, ResidenceStats};
-pub use stats::NodeStats;
+pub use stats::{NodeStats, WorkerStats};
 pub use transport::{SocketStats, TransportError};

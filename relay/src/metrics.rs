@@ -1,6 +1,6 @@
-//! The node's figures as Prometheus reads them. No label tells who anybody is: only delivery codes and quantiles.
+//! The node's figures as Prometheus reads them. No label tells who anybody is: only close codes, quantiles and workers.
 
-use crate::NodeStats;
+use crate::{NodeStats, WorkerStats};
 use isi_wire::CloseCode;
 use std::fmt::Write;
 
@@ -12,6 +12,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub fn render(stats: &NodeStats) -> String {
     let mut page = Page(String::with_capacity(8 * 1024));
     node(&mut page, stats);
+    workers(&mut page, stats);
     residence(&mut page, stats);
     socket(&mut page, stats);
     sessions(&mut page, stats);
@@ -28,6 +29,20 @@ fn node(page: &mut Page, stats: &NodeStats) {
     page.counter("isi_relay_joins_total", "Peers that came in.", stats.joins);
     let turned_away = "Connections turned away before their handshake.";
     page.counter("isi_relay_turned_away_total", turned_away, stats.turned_away);
+}
+
+fn workers(page: &mut Page, stats: &NodeStats) {
+    let figures: [(_, _, fn(&WorkerStats) -> u64); 3] = [
+        ("isi_relay_worker_sessions", "Sessions that live on a worker.", |worker| worker.sessions),
+        ("isi_relay_worker_participants", "Peers in a worker's sessions.", |worker| worker.participants),
+        ("isi_relay_worker_connections", "Connections that a worker drives.", |worker| worker.connections),
+    ];
+    for (name, help, figure) in figures {
+        page.head(name, help, "gauge");
+        for (index, worker) in stats.workers.iter().enumerate() {
+            page.line(format_args!("{name}{{worker=\"{index}\"}} {}", figure(worker)));
+        }
+    }
 }
 
 fn residence(page: &mut Page, stats: &NodeStats) {
@@ -126,6 +141,8 @@ mod tests {
         stats.refused = vec![(CloseCode::TokenExpired, 4)];
         stats.residence.residence_ms_p99 = 1.5;
         stats.session_totals.datagrams_dropped = 7;
+        stats.workers =
+            vec![WorkerStats::default(), WorkerStats { participants: 9, ..WorkerStats::default() }];
         stats
     }
 
@@ -138,6 +155,7 @@ mod tests {
             "isi_relay_refused_total{code=\"TokenExpired\"} 4",
             "isi_relay_residence_ms{quantile=\"0.99\"} 1.5",
             "isi_relay_datagrams_dropped_total 7",
+            "isi_relay_worker_participants{worker=\"1\"} 9",
             "# TYPE isi_relay_joins_total counter",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} missing in\n{text}");
@@ -145,10 +163,10 @@ mod tests {
     }
 
     #[test]
-    fn only_codes_and_quantiles_are_labels_and_no_name_stands_twice() {
+    fn only_codes_quantiles_and_workers_are_labels_and_no_name_stands_twice() {
         let text = render(&sample());
         let labels = text.split('{').skip(1).map(|rest| rest.split('=').next().unwrap_or_default());
-        assert!(labels.into_iter().all(|label| label == "code" || label == "quantile"));
+        assert!(labels.into_iter().all(|label| ["code", "quantile", "worker"].contains(&label)));
         let names: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
         assert_eq!(names.len(), names.iter().collect::<HashSet<_>>().len());
     }

@@ -1,15 +1,17 @@
-//! One session with the tasks that wait for it. Whoever works on the core's state machine wakes, before letting go of it, the
-//! tasks that it names.
+//! One session with the tasks that wait for it, all on one worker. Whoever works on the core's state machine wakes, before
+//! letting go of it, the tasks that it names.
 
 use crate::clock::Clock;
+use crate::sessions::Sessions;
+use crate::workers::Worker;
 use bytes::Bytes;
 use isi_relay_core::{
-    EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, PushOutcome, Session, SessionLimits,
-    SessionStats, Timestamp, Wake, Write, WriteRoom,
+    EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, PushOutcome, Session, SessionStats,
+    Timestamp, Wake, Write, WriteRoom,
 };
-use isi_wire::{GroupHeader, Incarnation, Joined, LeaveReason, ParticipantId, ResetCode};
+use isi_wire::{GroupHeader, Joined, LeaveReason, ParticipantId, ResetCode, SessionId};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -17,6 +19,8 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Room {
     clock: Clock,
+    worker: Arc<Worker>,
+    linger_us: u64,
     state: Mutex<State>,
     /// Told when the earliest deadline came closer, or the session ended.
     timer: Notify,
@@ -31,8 +35,18 @@ struct State {
     wakes: Vec<Wake>,
     /// What the timer task sleeps for.
     armed: Option<Timestamp>,
-    empty_since: Option<Timestamp>,
+    /// When it ends, unless somebody comes in before; `None` while somebody is in it.
+    ends_at: Option<Timestamp>,
     ended: bool,
+}
+
+/// Why nobody took a seat.
+#[derive(Debug)]
+pub(crate) enum NotEntered {
+    /// The session is full or bars the subject.
+    Refused(JoinRefused),
+    /// It has ended: there may be a new one by now.
+    Ended,
 }
 
 /// How the core reaches the task that reads an incoming group.
@@ -59,53 +73,62 @@ pub(crate) struct Seat {
 }
 
 impl Room {
-    pub(crate) fn new(clock: Clock, limits: SessionLimits, incarnation: Incarnation) -> Arc<Self> {
+    /// Nobody is in it yet: it ends like one that was left.
+    pub(crate) fn new(clock: Clock, session: Session, worker: Arc<Worker>, linger: Duration) -> Arc<Self> {
+        let linger_us = u64::try_from(linger.as_micros()).unwrap_or(u64::MAX);
+        worker.session_began();
         Arc::new(Self {
-            clock,
             state: Mutex::new(State {
-                session: Session::new(incarnation, limits),
+                session,
                 writers: HashMap::new(),
                 ingresses: HashMap::new(),
                 wakes: Vec::new(),
                 armed: None,
-                empty_since: None,
+                ends_at: Some(clock.now().plus_us(linger_us)),
                 ended: false,
             }),
+            clock,
+            worker,
+            linger_us,
             timer: Notify::new(),
         })
     }
 
     /// Spawns the one task that keeps the session's deadlines. It ends with the session.
-    pub(crate) fn start(self: &Arc<Self>) {
-        tokio::spawn(keep_deadlines(Arc::clone(self)));
+    pub(crate) fn start(self: &Arc<Self>, id: SessionId, sessions: Weak<Sessions>) {
+        self.worker.spawn(keep_deadlines(Arc::clone(self), id, sessions));
     }
 
     /// # Errors
-    /// [`JoinRefused`]: the session is full or bars the subject.
-    pub(crate) fn enter(self: &Arc<Self>, join: JoinParams) -> Result<(Seat, Joined), JoinRefused> {
+    /// [`NotEntered`]
+    pub(crate) fn enter(self: &Arc<Self>, join: JoinParams) -> Result<(Seat, Joined), NotEntered> {
         let participant = join.participant;
         let writer = Arc::new(Notify::new());
         let joined = self.with(|state, now| {
-            let joined = state.session.join(now, join)?;
+            if state.ended {
+                return Err(NotEntered::Ended);
+            }
+            let joined = state.session.join(now, join).map_err(NotEntered::Refused)?;
             state.writers.insert(participant, Arc::clone(&writer));
-            state.empty_since = None;
+            state.ends_at = None;
             Ok(joined)
         })?;
+        self.worker.participant_entered();
         Ok((Seat { room: Arc::clone(self), participant, writer }, joined))
     }
 
-    /// Ends the session if nobody was in it for `linger`. It must not be entered afterwards.
-    pub(crate) fn end_if_empty(&self, linger: Duration) -> bool {
-        let ended = self.with(|state, now| {
-            let linger_us = u64::try_from(linger.as_micros()).unwrap_or(u64::MAX);
-            let since = state.empty_since.filter(|_| state.session.is_empty());
-            state.ended = since.is_some_and(|since| now.0.saturating_sub(since.0) >= linger_us);
-            state.ended
+    /// Ends the session if nobody was in it for as long as it may linger. It cannot be entered afterwards.
+    pub(crate) fn end_if_empty(&self) -> bool {
+        let ends = self.with(|state, now| {
+            let ends = !state.ended && state.ends_at.is_some_and(|at| at <= now);
+            state.ended |= ends;
+            ends
         });
-        if ended {
+        if ends {
+            self.worker.session_ended();
             self.timer.notify_one();
         }
-        ended
+        ends
     }
 
     /// The core's figures.
@@ -119,7 +142,7 @@ impl Room {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut state, self.clock.now());
         state.wake_tasks();
-        if state.session.next_deadline().is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+        if state.next_deadline().is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             self.timer.notify_one();
         }
         result
@@ -127,6 +150,22 @@ impl Room {
 }
 
 impl State {
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.session.next_deadline().into_iter().chain(self.ends_at).min()
+    }
+
+    fn handle_deadlines(&mut self, now: Timestamp) -> Next {
+        if self.session.next_deadline().is_some_and(|next| next <= now) {
+            self.session.handle_deadline(now);
+        }
+        self.armed = self.next_deadline();
+        match self.ends_at {
+            _ if self.ended => Next::Ended,
+            Some(at) if at <= now => Next::End,
+            Some(_) | None => Next::Wait(self.armed),
+        }
+    }
+
     fn wake_tasks(&mut self) {
         self.session.drain_wakeups(&mut self.wakes);
         for wake in self.wakes.drain(..) {
@@ -149,6 +188,11 @@ impl Seat {
     /// Told when there is something to write to this participant.
     pub(crate) fn writer_wake(&self) -> Arc<Notify> {
         Arc::clone(&self.writer)
+    }
+
+    /// Where everything of this session runs.
+    pub(crate) fn worker(&self) -> &Worker {
+        &self.room.worker
     }
 
     pub(crate) fn next_write(&self, room: WriteRoom, chunks: &mut Vec<Bytes>) -> Option<Write> {
@@ -189,8 +233,9 @@ impl Seat {
         self.room.with(|state, now| {
             state.session.leave(now, self.participant, reason);
             state.writers.remove(&self.participant);
-            state.empty_since = state.session.is_empty().then_some(now);
+            state.ends_at = state.session.is_empty().then(|| now.plus_us(self.room.linger_us));
         });
+        self.room.worker.participant_left();
     }
 }
 
@@ -238,23 +283,27 @@ impl Drop for OpenGroup {
     }
 }
 
-async fn keep_deadlines(room: Arc<Room>) {
+/// What the session's timer does next.
+enum Next {
+    Wait(Option<Timestamp>),
+    /// Nobody was in it for as long as it may linger.
+    End,
+    Ended,
+}
+
+async fn keep_deadlines(room: Arc<Room>, id: SessionId, sessions: Weak<Sessions>) {
     loop {
-        let next = room.with(|state, now| {
-            state.armed = None;
-            if state.session.next_deadline().is_some_and(|next| next <= now) {
-                state.session.handle_deadline(now);
-            }
-            state.armed = state.session.next_deadline();
-            if state.ended { Err(()) } else { Ok(state.armed) }
-        });
-        match next {
-            Err(()) => return,
-            Ok(None) => room.timer.notified().await,
-            Ok(Some(at)) => tokio::select! {
+        match room.with(State::handle_deadlines) {
+            Next::Wait(None) => room.timer.notified().await,
+            Next::Wait(Some(at)) => tokio::select! {
                 () = tokio::time::sleep_until(room.clock.instant(at).into()) => {}
                 () = room.timer.notified() => {}
             },
+            Next::End => match sessions.upgrade() {
+                Some(sessions) => sessions.remove_if_empty(id),
+                None => return,
+            },
+            Next::Ended => return,
         }
     }
 }

@@ -1,17 +1,20 @@
 use crate::clock::Clock;
-use crate::room::{Room, Seat};
+use crate::room::{NotEntered, Room, Seat};
 use crate::stats::{NodeStats, add_counted, add_held};
-use isi_relay_core::{JoinParams, JoinRefused, SessionLimits, SessionStats};
+use crate::workers::Workers;
+use isi_relay_core::{JoinParams, JoinRefused, Session, SessionLimits, SessionStats};
 use isi_wire::{Incarnation, Joined, LeaveReason, SessionId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The node's sessions, at most `sessions_max`. One begins with its first join and ends `linger` after it was left empty.
+/// The node's sessions, at most `sessions_max`. One begins with its first join, on a worker that it never leaves, and ends
+/// `linger` after it was left empty.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     registry: Mutex<Registry>,
     clock: Clock,
+    workers: Workers,
     limits: SessionLimits,
     sessions_max: usize,
     linger: Duration,
@@ -41,51 +44,50 @@ pub(crate) enum EnterError {
 impl Sessions {
     pub(crate) fn new(
         clock: Clock,
+        workers: Workers,
         limits: SessionLimits,
         sessions_max: usize,
         linger: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self { registry: Mutex::default(), clock, limits, sessions_max, linger })
+        Arc::new(Self { registry: Mutex::default(), clock, workers, limits, sessions_max, linger })
     }
 
-    /// Takes a seat in the session, which begins here if nobody is in it.
+    /// Takes a seat in the session, which begins here if there is none.
     ///
     /// # Errors
-    /// [`EnterError`]; nothing changed.
+    /// [`EnterError`]: nobody was told.
     pub(crate) fn enter(
         self: &Arc<Self>,
         id: SessionId,
-        join: JoinParams,
+        join: &JoinParams,
     ) -> Result<(Seat, Joined), EnterError> {
-        let by_id = &mut self.lock().by_id;
-        // Entered under the registry's lock, so that no session is removed between being found and being entered.
-        if let Some(room) = by_id.get(&id) {
-            return Ok(room.enter(join)?);
+        loop {
+            // Entered without the registry's lock: a large session has many to tell of the newcomer.
+            match self.find_or_begin(id)?.enter(join.clone()) {
+                Ok(entered) => return Ok(entered),
+                Err(NotEntered::Refused(refused)) => return Err(refused.into()),
+                // It ended after it was found, and is off the registry.
+                Err(NotEntered::Ended) => {}
+            }
         }
-        if by_id.len() >= self.sessions_max {
-            return Err(EnterError::NodeFull);
-        }
-        let room = Room::new(self.clock, self.limits, random_incarnation()?);
-        let entered = room.enter(join)?;
-        room.start();
-        by_id.insert(id, room);
-        Ok(entered)
     }
 
     /// Gives the seat up. The session ends when it was the last one, at once or after the time it may linger.
-    pub(crate) fn leave(self: &Arc<Self>, id: SessionId, seat: &Seat, reason: LeaveReason) {
+    pub(crate) fn leave(&self, id: SessionId, seat: &Seat, reason: LeaveReason) {
         seat.leave(reason);
         if self.linger.is_zero() {
-            return self.remove_if_empty(id);
+            self.remove_if_empty(id);
         }
-        let sessions = Arc::downgrade(self);
-        let linger = self.linger;
-        tokio::spawn(async move {
-            tokio::time::sleep(linger).await;
-            if let Some(sessions) = sessions.upgrade() {
-                sessions.remove_if_empty(id);
-            }
-        });
+    }
+
+    /// Ends the session if nobody was in it for as long as it may linger.
+    pub(crate) fn remove_if_empty(&self, id: SessionId) {
+        let mut registry = self.lock();
+        if let Some(room) = registry.by_id.get(&id).filter(|room| room.end_if_empty()) {
+            let counted = room.stats();
+            registry.by_id.remove(&id);
+            add_counted(&mut registry.ended, &counted);
+        }
     }
 
     /// Fills in what sessions hold and have counted.
@@ -100,14 +102,19 @@ impl Sessions {
         }
     }
 
-    fn remove_if_empty(&self, id: SessionId) {
-        let mut registry = self.lock();
-        if let Some(room) = registry.by_id.remove(&id) {
-            match room.end_if_empty(self.linger) {
-                true => add_counted(&mut registry.ended, &room.stats()),
-                false => drop(registry.by_id.insert(id, room)),
-            }
+    fn find_or_begin(self: &Arc<Self>, id: SessionId) -> Result<Arc<Room>, EnterError> {
+        let by_id = &mut self.lock().by_id;
+        if let Some(room) = by_id.get(&id) {
+            return Ok(Arc::clone(room));
         }
+        if by_id.len() >= self.sessions_max {
+            return Err(EnterError::NodeFull);
+        }
+        let session = Session::new(random_incarnation()?, self.limits);
+        let room = Room::new(self.clock, session, self.workers.for_session(), self.linger);
+        room.start(id, Arc::downgrade(self));
+        by_id.insert(id, Arc::clone(&room));
+        Ok(room)
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry> {

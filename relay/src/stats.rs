@@ -28,6 +28,21 @@ pub struct NodeStats {
     pub ended: Vec<(CloseCode, u64)>,
     /// Incoming connections turned away before their handshake, since the start.
     pub turned_away: u64,
+    /// What each worker has to do; one, when one thread does everything.
+    pub workers: Vec<WorkerStats>,
+}
+
+/// One worker's figures at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerStats {
+    /// Sessions that live on it.
+    pub sessions: u64,
+    /// Peers in these sessions.
+    pub participants: u64,
+    /// Connections that it drives, with those whose handshake it does for whatever session it will be.
+    pub connections: u64,
+    /// Tasks of its runtime.
+    pub tasks: u64,
 }
 
 impl NodeStats {

@@ -235,12 +235,16 @@ impl Client {
 impl Answers {
     /// The next message.
     pub async fn next(&mut self) -> RelayMessage {
+        within(self.next_or_end()).await.expect("control stream ended")
+    }
+
+    /// The next message, however long it takes; `None` when the connection has ended.
+    pub async fn next_or_end(&mut self) -> Option<RelayMessage> {
         loop {
             if let Some(frame) = self.buffer.next_frame().unwrap() {
-                return RelayMessage::decode(frame).unwrap();
+                return Some(RelayMessage::decode(frame).unwrap());
             }
-            let chunk =
-                within(self.stream.read_chunk(65_536, true)).await.unwrap().expect("control stream ended");
+            let chunk = self.stream.read_chunk(65_536, true).await.ok()??;
             self.buffer.push(&chunk.bytes);
         }
     }

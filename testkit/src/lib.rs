@@ -63,16 +63,22 @@ impl Relay {
 
     /// Starts one with a configuration that the test changes.
     pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(|mut config| {
+            change(&mut config);
+            Node::bind(config).unwrap()
+        })
+    }
+
+    /// Starts the node that the test makes of a configuration with the default limits: on a simulated network, say.
+    pub fn start_on(bind: impl FnOnce(Config) -> Node) -> Self {
         let certificates = DevCertificates::generate().unwrap();
         let account = AccountKey::generate().unwrap();
         let tls = TlsConfig::from_memory(certificates.chain_der(), certificates.private_key_der());
         let admission = AdmissionConfig::for_loopback(KeySource::Inline(account.jwks().to_json().to_owned()));
-        let mut config = Config::for_loopback(tls, admission);
-        change(&mut config);
-        let node = Node::bind(config).unwrap();
+        let node = bind(Config::for_loopback(tls, admission));
         let (address, monitor) = (node.local_addr(), node.monitor());
         let (shutdown, told) = oneshot::channel();
-        let running = tokio::spawn(node.run(async move { drop(told.await) }));
+        let running = tokio::spawn(async { node.run(async move { drop(told.await) }).await.unwrap() });
         Self { address, account, certificates, monitor, shutdown: Some(shutdown), running }
     }
 

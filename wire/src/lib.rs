@@ -24,6 +24,7 @@ mod log;
 mod object;
 mod proof;
 mod relay_message;
+mod report;
 mod stream;
 mod varint;
 
@@ -41,6 +42,7 @@ pub use log::{EntryKind, LogEntry, LogUpload, Welcome};
 pub use object::{ObjectHeader, SframeHeader};
 pub use proof::join_proof_message;
 pub use relay_message::{Joined, RelayMessage, TrackInfo};
+pub use report::{ReceiverReport, TrackReport};
 pub use stream::{GroupHeader, ObjectBuffer, StreamType, write_object_length};
 pub use varint::{VARINT_MAX, get_varint, put_varint, varint_len};
 

@@ -18,5 +18,7 @@ pub const DATAGRAM_OBJECT_BYTES_MAX: usize = 1120;
 pub const PARTICIPANTS_PER_SESSION_MAX: usize = 2048;
 /// Most tracks listed in one `Joined` message, so most in a session.
 pub const TRACKS_PER_SESSION_MAX: usize = 2048;
+/// Most receivers named in one report about a track.
+pub const REPORTED_RECEIVERS_MAX: usize = 8;
 /// How long the relay keeps a Welcome that nobody acknowledges.
 pub const WELCOME_RESIDENCE_MS_MAX: u64 = 30_000;

@@ -2,7 +2,8 @@ use crate::codec::{Field, decode_whole, get_list, get_option, get_u8, get_varint
 use crate::limits::{PARTICIPANTS_PER_SESSION_MAX, TRACKS_PER_SESSION_MAX};
 use crate::{
     ConnectionNonce, DecodeError, DeliveryClass, Frame, LeaveReason, LogPosition, ParticipantId,
-    RefuseReason, RequestId, TrackAlias, TrackEndReason, TrackId, TrackKind, get_varint, put_varint,
+    RefuseReason, RequestId, TrackAlias, TrackEndReason, TrackId, TrackKind, TrackReport, get_varint,
+    put_varint,
 };
 use bytes::Bytes;
 
@@ -84,6 +85,8 @@ pub enum RelayMessage {
         /// How many datagrams or groups.
         count: u32,
     },
+    /// How this client's track reaches its receivers. At most once per second and track, when something has changed.
+    TrackReport(TrackReport),
 }
 
 /// Where a client has come in.
@@ -190,6 +193,10 @@ impl RelayMessage {
                 put_varint(out, u64::from(*count));
                 0x4c
             }
+            Self::TrackReport(report) => {
+                report.put(out);
+                0x4d
+            }
         }
     }
 
@@ -217,6 +224,7 @@ impl RelayMessage {
             0x4a => Ok(Self::KeyframeWanted { alias: Field::get(input)? }),
             0x4b => Ok(Self::LogGap { first: get_varint(input)?, last: get_varint(input)? }),
             0x4c => Ok(Self::Dropped { alias: Field::get(input)?, count: get_varint_u32(input, "count")? }),
+            0x4d => TrackReport::get(input).map(Self::TrackReport),
             value => Err(DecodeError::UnknownType { what: "relay message", value }),
         })
     }

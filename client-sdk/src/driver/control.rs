@@ -28,6 +28,7 @@ impl State {
             }
             // What was dropped is seen in the objects' own numbers.
             RelayMessage::Dropped { .. } => {}
+            RelayMessage::TrackReport(report) => self.track_reported(report),
         }
         Ok(())
     }

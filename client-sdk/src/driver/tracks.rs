@@ -7,13 +7,13 @@ use crate::event::{Event, Refused};
 use crate::inbox::Inbox;
 use crate::lease::LeaseId;
 use crate::limits::{DATAGRAMS_QUEUED_MAX, GROUPS_QUEUED_MAX};
-use crate::track::{OwnTrack, RemoteTrack, TrackState};
+use crate::track::{Delivery, OwnTrack, RemoteTrack, TrackState};
 use crate::transport::IncomingGroup;
 use bytes::Bytes;
 use isi_e2ee::Sealer;
 use isi_wire::{
     Audience, ClientMessage, DatagramHeader, DeliveryClass, ParticipantId, ResetCode, TrackAlias,
-    TrackEndReason, TrackId, TrackInfo, TrackKind,
+    TrackEndReason, TrackId, TrackInfo, TrackKind, TrackReport,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -174,6 +174,13 @@ impl State {
     pub(super) fn keyframe_wanted(&mut self, alias: TrackAlias) {
         if let Some(own) = self.tracks.own.get(&alias).filter(|own| own.state.want_keyframe()) {
             self.events.send(Event::KeyframeRequested(own.kind));
+        }
+    }
+
+    /// A report about a track that is gone meanwhile says nothing.
+    pub(super) fn track_reported(&mut self, report: TrackReport) {
+        if let Some(own) = self.tracks.own.get(&report.alias) {
+            own.state.set_delivery(Delivery::new(report, |participant| self.people.member_of(participant)));
         }
     }
 

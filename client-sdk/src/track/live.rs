@@ -1,5 +1,5 @@
 use super::screen_publisher::seal_failed;
-use super::{ObjectOpener, OwnTrack, RemoteTrack, TrackState};
+use super::{Delivery, ObjectOpener, OwnTrack, RemoteTrack, TrackState};
 use crate::error::TrackSendError;
 use crate::handle::Shared;
 use crate::inbox::Inbox;
@@ -40,6 +40,17 @@ impl LivePublisher {
     pub(crate) fn new(shared: Arc<Shared>, own: OwnTrack) -> Self {
         let OwnTrack { alias, sealer, state } = own;
         Self { shared, alias, sealer, state }
+    }
+
+    /// How the objects reach the receivers; `None` until the relay has said something.
+    #[must_use]
+    pub fn delivery(&self) -> Option<Arc<Delivery>> {
+        self.state.delivery()
+    }
+
+    /// Waits for the next such report; `None` when the track has ended. Cancel safe.
+    pub async fn next_delivery(&self) -> Option<Arc<Delivery>> {
+        self.state.next_delivery().await
     }
 
     /// Seals `data`, at most about 1,000 bytes, and sends it at once; when the connection does not keep up older

@@ -1,5 +1,6 @@
 //! Tracks as apps use them: publishers seal and send, receivers open.
 
+mod delivery;
 mod live;
 mod opening;
 mod own;
@@ -7,6 +8,7 @@ mod remote;
 mod screen_publisher;
 mod screen_receiver;
 
+pub use delivery::{Delivery, ReceiverPath};
 pub use live::{LiveObject, LivePublisher, LiveReceiver};
 pub(crate) use opening::ObjectOpener;
 pub(crate) use own::{OwnTrack, TrackState};

@@ -1,8 +1,9 @@
+use super::Delivery;
 use isi_e2ee::Sealer;
 use isi_wire::TrackAlias;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What the driver tells the publisher of a track.
 #[derive(Debug, Default)]
@@ -10,6 +11,7 @@ pub(crate) struct TrackState {
     keyframe_wanted: AtomicBool,
     ended: AtomicBool,
     changed: Notify,
+    delivery: watch::Sender<Option<Arc<Delivery>>>,
 }
 
 /// A track that the relay has accepted.
@@ -42,12 +44,58 @@ impl TrackState {
         }
     }
 
+    pub(crate) fn set_delivery(&self, delivery: Delivery) {
+        self.delivery.send_replace(Some(Arc::new(delivery)));
+    }
+
+    pub(crate) fn delivery(&self) -> Option<Arc<Delivery>> {
+        self.delivery.borrow().clone()
+    }
+
+    /// `None` when the track has ended.
+    pub(crate) async fn next_delivery(&self) -> Option<Arc<Delivery>> {
+        let mut changes = self.delivery.subscribe();
+        if self.is_ended() {
+            return None;
+        }
+        // Fails only when the sender is gone, which is this.
+        let _ = changes.changed().await;
+        self.delivery()
+    }
+
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
         self.changed.notify_one();
+        self.delivery.send_replace(None);
     }
 
     pub(crate) fn is_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(receivers: u32) -> Delivery {
+        Delivery { receivers, slowest: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_the_next_report_and_of_the_end() {
+        let state = Arc::new(TrackState::default());
+        assert_eq!(state.delivery(), None);
+        state.set_delivery(delivery(1));
+        let waiting = tokio::spawn({
+            let state = Arc::clone(&state);
+            async move { (state.next_delivery().await, state.next_delivery().await, state.next_delivery().await) }
+        });
+        tokio::task::yield_now().await;
+        state.set_delivery(delivery(2));
+        assert_eq!(state.delivery().as_deref(), Some(&delivery(2)));
+        tokio::task::yield_now().await;
+        state.end();
+        assert_eq!(waiting.await.unwrap(), (Some(Arc::new(delivery(2))), None, None));
     }
 }

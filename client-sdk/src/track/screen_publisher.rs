@@ -1,4 +1,4 @@
-use super::{OwnTrack, TrackState};
+use super::{Delivery, OwnTrack, TrackState};
 use crate::error::{Disconnected, TrackSendError};
 use crate::handle::Shared;
 use crate::limits::FRAME_WRITE_TIMEOUT;
@@ -51,6 +51,17 @@ impl ScreenPublisher {
     /// Waits until a keyframe is wanted, or the track has ended. Cancel safe.
     pub async fn keyframe_request(&self) {
         self.state.keyframe_request().await;
+    }
+
+    /// How the frames reach the viewers; `None` until the relay has said something. Cheap enough for every frame.
+    #[must_use]
+    pub fn delivery(&self) -> Option<Arc<Delivery>> {
+        self.state.delivery()
+    }
+
+    /// Waits for the next such report; `None` when the track has ended. Cancel safe.
+    pub async fn next_delivery(&self) -> Option<Arc<Delivery>> {
+        self.state.next_delivery().await
     }
 
     /// Seals a frame and hands it to QUIC, at most 400 ms long. Not cancel safe: a dropped call gives the group up.

@@ -18,6 +18,7 @@ impl Session {
                 Timer::Pace(group) => self.wake_ingress(group),
                 Timer::Live(alias) => self.expire_datagrams(now, alias),
                 Timer::Keyframe(alias) => self.ask_keyframe(now, alias),
+                Timer::Report(alias) => self.report_track(now, alias),
                 Timer::LogRecent | Timer::Welcome => self.trim_log(now),
             }
         }

@@ -42,6 +42,7 @@ impl Session {
             datagrams: SharedBuffer::default(),
             timed: false,
             keyframe_asked: None,
+            reported: None,
         });
         self.announce(alias);
         Ok(alias)
@@ -162,6 +163,7 @@ impl Session {
         let lane = self.peers.lanes.insert(Lane::new(track, receiver, cursor));
         track.lanes.push(lane);
         self.peers.all[receiver].lanes.insert(alias, lane);
+        self.want_report_of(receiver, alias);
     }
 
     /// Ends a track's way to one receiver; streams that were opened are reset with `code`, or go with the
@@ -179,6 +181,7 @@ impl Session {
         let freed = track.datagrams.leave(lane.cursor);
         let publisher = track.publisher;
         self.free(publisher, DeliveryClass::Live, freed);
+        self.want_report_of(lane.receiver, lane.alias);
     }
 
     /// Ends a track for everybody. Streams on their way are reset with `code`, its publisher's are stopped.
@@ -191,6 +194,7 @@ impl Session {
         let Some(track) = self.tracks.remove(alias) else { return };
         self.timers.disarm(Timer::Live(alias));
         self.timers.disarm(Timer::Keyframe(alias));
+        self.timers.disarm(Timer::Report(alias));
         self.peers.all[track.publisher].tracks.remove(&track.id);
         let told = self.peers.select(|peer| track.is_for(peer) || publisher_is_told(&track, peer, reason));
         self.peers.tell_each(&told, &RelayMessage::TrackRemoved { alias, reason });

@@ -4,6 +4,7 @@ use crate::arena::Key;
 use crate::group::{Egress, Group, GroupState};
 use crate::participant::{Participant, StreamEnd};
 use crate::timers::Timer;
+use crate::track::Lane;
 use crate::{EgressId, IngressId, Session, Timestamp, Write};
 use isi_wire::{DeliveryClass, ParticipantId, ResetCode};
 
@@ -51,11 +52,24 @@ impl Session {
         if is_loss && matches!(class, DeliveryClass::Media | DeliveryClass::Bulk) {
             self.stats.groups_reset += 1;
             self.stats.classes.get_mut(class).groups_reset += 1;
-        }
-        if is_loss && class == DeliveryClass::Media {
-            self.peers.count_dropped(lane_key, 1);
+            // Of bulk the reset itself tells: each stream is a document that its receiver knows of.
+            self.count_lost(lane_key, 1, class == DeliveryClass::Media);
         }
         self.drop_egress(key, code, code.unwrap_or(ResetCode::Unsubscribed));
+    }
+
+    /// Counts what a lane's receiver does not get, for itself and for the publisher.
+    pub(crate) fn count_lost(&mut self, key: Key<Lane>, count: u32, is_told: bool) {
+        if count == 0 {
+            return;
+        }
+        let lane = &mut self.peers.lanes[key];
+        lane.unreported = lane.unreported.saturating_add(count);
+        let (alias, receiver) = (lane.alias, lane.receiver);
+        if is_told {
+            self.peers.count_dropped(key, count);
+        }
+        self.want_report_of(receiver, alias);
     }
 
     /// Ends an egress, with a reset if its receiver has seen it and is to be told. If it was the last one, the

@@ -16,7 +16,9 @@
 //! 5. A stream that its receiver stops, or that breaks, is told by [`Session::stream_stopped`]; one that only takes
 //!    nothing for now by [`Session::hold_egress`], until [`Session::release_egress`]. So a stalled document holds no
 //!    picture back, and what was not given to the shell yet can still be replaced by something newer.
-//! 6. However a connection ends, [`Session::leave`] once. The session may be dropped when
+//! 6. What the shell measures on the path to a receiver is told by [`Session::report_path`], about once per second;
+//!    publishers hear of it.
+//! 7. However a connection ends, [`Session::leave`] once. The session may be dropped when
 //!    [`Session::is_empty`]; with it goes the memory of who was kicked.
 //!
 //! # What holds
@@ -95,6 +97,7 @@ mod membership;
 mod pace;
 mod participant;
 mod peers;
+mod report;
 mod sequencing;
 mod session;
 mod shed;
@@ -108,6 +111,7 @@ mod write;
 
 pub use budgets::{ClassBudget, SessionLimits};
 pub use grants::{Controls, Grants, KindSet};
+pub use report::PathReport;
 pub use session::Session;
 pub use stats::{ByClass, ClassStats, SessionStats};
 pub use time::Timestamp;

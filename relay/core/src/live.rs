@@ -61,7 +61,8 @@ impl Session {
     fn drop_datagram(&mut self, alias: TrackAlias) {
         let Some(track) = self.tracks.get(alias) else { return };
         self.stats.datagrams_dropped += track.lanes.len() as u64;
-        track.lanes.iter().for_each(|lane| self.peers.count_dropped(*lane, 1));
+        let lanes = track.lanes.clone();
+        lanes.into_iter().for_each(|lane| self.count_lost(lane, 1, true));
     }
 
     /// Watches how long the oldest datagram of a track waits.
@@ -105,7 +106,7 @@ impl Session {
                 None => lane.queued = false,
             }
             self.stats.datagrams_dropped += missed;
-            self.peers.count_dropped(key, u32::try_from(missed).unwrap_or(u32::MAX));
+            self.count_lost(key, u32::try_from(missed).unwrap_or(u32::MAX), true);
             if let Some((datagram, freed)) = next {
                 self.free(publisher, DeliveryClass::Live, freed);
                 self.count_out(DeliveryClass::Live, datagram.len());

@@ -40,6 +40,7 @@ impl Session {
             held_bytes: 0,
             waiting_bytes: 0,
             starved: Vec::new(),
+            path: None,
             pace: sending_bucket(&params.grants, now),
             announcements: Bucket::new(ANNOUNCEMENTS_PER_SECOND_MAX, ANNOUNCEMENTS_BURST_MAX, now),
         });

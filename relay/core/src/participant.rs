@@ -2,6 +2,7 @@ use crate::arena::Key;
 use crate::group::Group;
 use crate::log_queue::LogQueue;
 use crate::pace::Bucket;
+use crate::report::Path;
 use crate::track::Lane;
 use crate::{EgressId, Grants, IngressId, SubjectId};
 use isi_wire::{CloseCode, DeliveryClass, ParticipantId, RelayMessage, ResetCode, TrackAlias, TrackId};
@@ -31,6 +32,8 @@ pub(crate) struct Participant {
     pub(crate) waiting_bytes: usize,
     /// Bulk groups that wait until it holds less, or less waits for it. At most one per group.
     pub(crate) starved: Vec<Key<Group>>,
+    /// What was measured of its path; `None` until then.
+    pub(crate) path: Option<Path>,
     /// Bytes it may send, if its token says how many.
     pub(crate) pace: Option<Bucket>,
     /// Tracks it may announce: each costs a message to everybody.

@@ -4,7 +4,7 @@ use crate::arena::{Arena, Key};
 use crate::participant::{Closing, Participant, StreamEnd};
 use crate::track::Lane;
 use crate::{IngressId, Wake};
-use isi_wire::{CloseCode, ParticipantId, RelayMessage};
+use isi_wire::{CloseCode, ParticipantId, ReceiverReport, RelayMessage};
 use std::collections::BTreeMap;
 
 #[derive(Debug)]
@@ -148,6 +148,13 @@ impl Peers {
             self.all[receiver].outbox.notices.push_back(key);
             self.wake(receiver);
         }
+    }
+
+    /// How a lane's receiver does, if that was measured. What it has lost is reported by that.
+    pub(crate) fn report_of(&mut self, key: Key<Lane>) -> Option<ReceiverReport> {
+        let lane = &mut self.lanes[key];
+        let receiver = &self.all[lane.receiver];
+        Some(receiver.path?.report(receiver.id, std::mem::take(&mut lane.unreported)))
     }
 
     /// Forgets a lane, wherever it stands.

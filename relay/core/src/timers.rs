@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     Live(TrackAlias),
     /// A keyframe may be asked for again.
     Keyframe(TrackAlias),
+    /// A track's publisher may be told again how it reaches its receivers.
+    Report(TrackAlias),
     /// The oldest log entry is no longer recent.
     LogRecent,
     /// The oldest Welcome was not acknowledged in time.

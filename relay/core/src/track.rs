@@ -30,6 +30,8 @@ pub(crate) struct Track {
     pub(crate) timed: bool,
     /// When the publisher was last asked for a keyframe.
     pub(crate) keyframe_asked: Option<Timestamp>,
+    /// When the publisher was last told, or could have been, how the track reaches its receivers.
+    pub(crate) reported: Option<Timestamp>,
 }
 
 /// One track on its way to one receiver.
@@ -50,6 +52,8 @@ pub(crate) struct Lane {
     pub(crate) cursor: Cursor,
     /// What was dropped and not told yet.
     pub(crate) dropped: u32,
+    /// The same since the publisher was last told of it.
+    pub(crate) unreported: u32,
     /// Whether its receiver needs a new group. Asked for when it has room: one that takes nothing costs the
     /// others no keyframes.
     pub(crate) needs_group: bool,
@@ -90,6 +94,7 @@ impl Lane {
             turn_bytes: 0,
             cursor,
             dropped: 0,
+            unreported: 0,
             needs_group: false,
         }
     }

@@ -1,10 +1,12 @@
-use super::{Config, ConfigError, NodeLimits};
+use super::budgets::{self, Budgets, Session};
+use super::{Config, ConfigError, NodeLimits, THREADS_MAX};
 use crate::admission::{AdmissionConfig, CLOCK_LEEWAY_S_MAX, KeySource, Origin};
 use crate::logging::{LogConfig, LogLevel};
 use crate::tls::TlsConfig;
 use isi_relay_core::SessionLimits;
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +23,10 @@ struct File {
     log: Log,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    session: Session,
+    #[serde(default)]
+    budgets: Budgets,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +67,7 @@ struct Log {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limits {
+    threads: Option<u64>,
     connections_max: Option<u64>,
     sessions_max: Option<u64>,
     participants_per_session_max: Option<u64>,
@@ -86,7 +93,8 @@ fn check(file: File, folder: &Path) -> Result<Config, ConfigError> {
         admission: admission(file.admission, folder)?,
         admin: file.admin.address.as_deref().map(admin_address).transpose()?,
         log: log(file.log, folder)?,
-        session: session_limits(&file.limits)?,
+        threads: threads(file.limits.threads)?,
+        session: budgets::apply(session_limits(&file.limits)?, &file.session, &file.budgets)?,
         limits: node_limits(&file.limits)?,
     })
 }
@@ -135,6 +143,13 @@ fn log(file: Log, folder: &Path) -> Result<LogConfig, ConfigError> {
         })?,
     };
     Ok(LogConfig { level, file: file.file.map(|path| folder.join(path)) })
+}
+
+/// 0 stands for as many as there are processors for this process.
+fn threads(value: Option<u64>) -> Result<usize, ConfigError> {
+    let threads = bounded("limits.threads", value.unwrap_or(0), 0, THREADS_MAX as u64)?;
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX);
+    Ok(usize::try_from(threads).ok().filter(|threads| *threads > 0).unwrap_or_else(processors))
 }
 
 fn node_limits(file: &Limits) -> Result<NodeLimits, ConfigError> {
@@ -187,7 +202,7 @@ fn ms(
     value.map_or(Ok(default), |value| bounded(key, value, min, max).map(Duration::from_millis))
 }
 
-fn bounded(key: &'static str, value: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
+pub(super) fn bounded(key: &'static str, value: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
     if (min..=max).contains(&value) {
         Ok(value)
     } else {

@@ -1,6 +1,7 @@
 //! What an operator may say about a node. [`Config::load`] is the only place where text becomes values: what it
 //! returns is within its bounds.
 
+mod budgets;
 mod error;
 mod file;
 
@@ -13,6 +14,9 @@ use isi_relay_core::SessionLimits;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
+
+/// Most threads a node may be told to have.
+pub const THREADS_MAX: usize = 256;
 
 /// Everything a node is told. See `deploy/relay.example.toml` for each key with its bounds.
 #[derive(Clone, Debug)]
@@ -27,6 +31,9 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// What is written where.
     pub log: LogConfig,
+    /// Threads that serve sessions, 1 to [`THREADS_MAX`]. A session stays on one of them. With 1 there are no threads but the
+    /// caller's, which also reads the socket.
+    pub threads: usize,
     /// Bounds of the node.
     pub limits: NodeLimits,
     /// Bounds and budgets of each session.
@@ -69,7 +76,7 @@ impl Config {
         file::load(path)
     }
 
-    /// A node on a free port of 127.0.0.1 with the default limits, for demos, tests and benches.
+    /// A node on a free port of 127.0.0.1 with the default limits, in the caller's thread, for demos, tests and benches.
     #[must_use]
     pub fn for_loopback(tls: TlsConfig, admission: AdmissionConfig) -> Self {
         Self {
@@ -78,6 +85,7 @@ impl Config {
             admission,
             admin: None,
             log: LogConfig::default(),
+            threads: 1,
             limits: NodeLimits::default(),
             session: SessionLimits::default(),
         }

@@ -71,7 +71,7 @@ fn enter(
             .unwrap_or(u32::MAX),
         resume,
     };
-    let (seat, joined) = node.sessions.enter(admitted.session, params).map_err(|error| {
+    let (seat, joined) = node.sessions.enter(admitted.session, &params).map_err(|error| {
         tracing::debug!(%error, "nobody enters");
         End::violation(match error {
             EnterError::NodeFull => CloseCode::Full,

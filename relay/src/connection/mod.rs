@@ -18,9 +18,10 @@ mod writer;
 
 use self::end::End;
 use self::handshake::{Entered, shake_hands};
-use crate::node::Shared;
+use crate::node::{Place, Shared};
 use crate::resident::Residence;
 use crate::room::Seat;
+use crate::workers;
 use isi_wire::CloseCode;
 use quinn::{Connection, Incoming};
 use std::sync::Arc;
@@ -38,20 +39,26 @@ struct Peer {
     log_taken: AtomicBool,
 }
 
-/// Serves one peer to its end. `handshake_permit` bounds how many peers are not in yet.
-pub(crate) async fn serve(node: Arc<Shared>, incoming: Incoming, handshake_permit: OwnedSemaphorePermit) {
+/// Lets one peer in, on whatever worker this is, and has it served to its end where its session lives.
+pub(crate) async fn serve(node: Arc<Shared>, incoming: Incoming, place: Place) {
     // The time covers TLS too. A peer that does not finish it is not told: it would not understand.
+    let Place { handshake, connection: place } = place;
     let began = tokio::time::Instant::now();
-    let Ok(connecting) = incoming.accept() else { return };
+    let Ok((connecting, home)) = workers::accept(&node.workers, incoming) else { return };
     let Ok(Ok(connection)) = timeout(node.join_timeout, connecting).await else { return };
     let rest = node.join_timeout.saturating_sub(began.elapsed());
     let entered = match timeout(rest, shake_hands(&node, &connection)).await {
         Ok(entered) => entered,
         Err(_elapsed) => Err(End::violation(CloseCode::JoinTimeout)),
     };
-    drop(handshake_permit);
+    drop(handshake);
     match entered {
-        Ok(entered) => serve_member(&node, connection, entered).await,
+        Ok(entered) => {
+            let seat = entered.seat.clone();
+            home.move_to(seat.worker());
+            // A task of its own even if it stays here: what the handshake needed is not kept for as long as the peer stays.
+            seat.worker().spawn(serve_member(node, connection, entered, place));
+        }
         Err(end) => {
             end.close(&connection);
             node.counters.refused(end.code);
@@ -59,7 +66,13 @@ pub(crate) async fn serve(node: Arc<Shared>, incoming: Incoming, handshake_permi
     }
 }
 
-async fn serve_member(node: &Arc<Shared>, connection: Connection, entered: Entered) {
+/// `_place` is the connection's among all that there may be.
+async fn serve_member(
+    node: Arc<Shared>,
+    connection: Connection,
+    entered: Entered,
+    _place: OwnedSemaphorePermit,
+) {
     let Entered { seat, admitted, control, frames, joined } = entered;
     node.counters.entered();
     let session = admitted.session;

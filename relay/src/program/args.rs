@@ -12,7 +12,7 @@ Examples:
   isi-relay --config relay.toml             serves until SIGTERM or ctrl-C, then drains
 
 deploy/relay.example.toml shows every key of the configuration with its bounds.
-Exit codes: 0 stopped as told; 2 arguments, configuration, certificate or keys; 5 an address cannot be bound.";
+Exit codes: 0 stopped as told; 1 it failed while it ran; 2 arguments, configuration, certificate or keys; 5 an address cannot be bound.";
 
 /// Relays live sessions between participants without being able to read them.
 #[derive(Debug, Parser)]

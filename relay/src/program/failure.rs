@@ -1,8 +1,10 @@
-use crate::StartError;
 use crate::transport::TransportError;
+use crate::{RunError, StartError};
 use std::error::Error;
 use std::process::ExitCode;
 
+/// It ran, and failed.
+const FAILED: u8 = 1;
 /// Arguments, configuration, certificate or keys.
 const USAGE: u8 = 2;
 /// An address cannot be bound, or the system refuses something else.
@@ -36,9 +38,15 @@ impl Failure {
 
     pub(super) fn start(error: &StartError) -> Self {
         match error {
-            StartError::Transport(TransportError::Bind { .. }) => Self::bind(error),
+            StartError::Transport(TransportError::Bind { .. }) | StartError::Threads { .. } => {
+                Self::bind(error)
+            }
             _ => Self::usage(error),
         }
+    }
+
+    pub(super) fn run(error: RunError) -> Self {
+        Self::of(FAILED, &error, "start the relay again")
     }
 
     pub(super) fn system(error: &std::io::Error) -> Self {

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 /// Runs the relay with these arguments, the program's name first, until it is told to stop.
 ///
 /// Prints one line with the bound address on standard output when clients can connect. Exit codes: 0 stopped
-/// as told; 2 arguments, configuration, certificate or keys; 5 an address cannot be bound.
+/// as told; 1 it failed while it ran; 2 arguments, configuration, certificate or keys; 5 an address cannot be bound.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match args::parse(arguments) {
         Ok(args) => run(&args),
@@ -43,7 +43,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         return check(config);
     }
     logging::init(&config.log).map_err(|error| Failure::usage(&error))?;
-    // One thread: a session stays on one core, which costs the least per byte.
+    // One thread for the socket, and for the sessions as well when there shall be no more: see `Node::bind`.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::system(&error))?.block_on(serve(config, args))
 }
@@ -64,11 +64,14 @@ async fn serve(config: Config, args: &Args) -> Result<(), Failure> {
     let monitor = node.monitor();
     announce(node.local_addr(), admin.as_ref().map(AdminServer::local_addr), args.json)?;
     let admin = admin.map(|server| tokio::spawn(server.serve(monitor.clone())));
-    node.run(stop).await;
+    let ended = node.run(stop).await;
     if let Some(admin) = admin {
         admin.abort();
     }
-    if args.json { say(&ended_line(&monitor)) } else { Ok(()) }
+    if args.json {
+        say(&ended_line(&monitor))?;
+    }
+    ended.map_err(Failure::run)
 }
 
 fn announce(address: SocketAddr, admin: Option<SocketAddr>, as_json: bool) -> Result<(), Failure> {

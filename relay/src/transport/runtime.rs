@@ -1,12 +1,13 @@
 use super::socket::CoalescingSocket;
 use super::turn::Turn;
+use crate::workers;
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Tokio, with quinn's futures run turn by turn.
+/// Tokio, with quinn's futures run turn by turn, on the worker that they are for.
 #[derive(Debug)]
 pub(super) struct NodeRuntime {
     pub(super) socket: Arc<CoalescingSocket>,
@@ -14,11 +15,11 @@ pub(super) struct NodeRuntime {
 
 impl Runtime for NodeRuntime {
     fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
-        TokioRuntime.new_timer(at)
+        workers::new_timer(at)
     }
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        tokio::spawn(Turn::new(Arc::clone(&self.socket), future));
+        workers::spawn_driver(Turn::new(Arc::clone(&self.socket), future));
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {

@@ -4,6 +4,7 @@ use crate::{Folder, valid_config};
 use isi_relay::Config;
 use isi_relay::config::ConfigError;
 use isi_relay::logging::LogLevel;
+use isi_relay_core::{ClassBudget, SessionLimits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,10 +33,11 @@ fn the_example_is_valid_and_its_comments_show_the_defaults() {
     };
     let uncommented: Vec<_> =
         text.lines().map(|line| if is_key(&line) { line.trim_start_matches("# ") } else { line }).collect();
-    assert!(text.lines().filter(is_key).count() >= 11);
+    assert!(text.lines().filter(is_key).count() >= 27);
     let all_keys = load(&uncommented.join("\n")).unwrap();
     assert_eq!(all_keys.limits, as_written.limits);
-    assert_eq!(all_keys.session.participants_max, as_written.session.participants_max);
+    assert_eq!(all_keys.session, as_written.session);
+    assert_eq!(all_keys.session, SessionLimits::default());
     assert_eq!(all_keys.log.level, as_written.log.level);
     assert_eq!(all_keys.admin, Some("127.0.0.1:9433".parse().unwrap()));
     assert_eq!(as_written.admin, None);
@@ -45,13 +47,17 @@ fn the_example_is_valid_and_its_comments_show_the_defaults() {
 fn the_example_names_every_key_there_is() {
     // An unknown key's error lists the known ones of its table.
     let example = std::fs::read_to_string(example()).unwrap();
-    for table in ["listen", "tls", "admission", "admin", "log", "limits"] {
+    let budgets =
+        ["input", "live", "media", "bulk", "log", "welcomes"].map(|class| format!("budgets.{class}"));
+    let tables = ["listen", "tls", "admission", "admin", "log", "limits", "session"].map(str::to_owned);
+    for table in tables.into_iter().chain(budgets) {
         let text = if MINIMAL.contains(&format!("[{table}]")) {
             MINIMAL.replace(&format!("[{table}]\n"), &format!("[{table}]\nnone = 1\n"))
         } else {
             format!("{MINIMAL}[{table}]\nnone = 1\n")
         };
         let error = load(&text).unwrap_err().to_string();
+        assert!(example.contains(&format!("[{table}]\n")), "{table} is missing in the example");
         let known = error.split_once("expected ").unwrap().1;
         for key in known.split('`').skip(1).step_by(2) {
             assert!(example.contains(&format!("{key} = ")), "{table}.{key} is missing in the example");
@@ -100,6 +106,36 @@ fn numbers_out_of_bounds_are_refused_with_key_value_and_bounds() {
             .to_string()
             .contains("`admission.clock_leeway_s` is 61, but must be 0 to 60")
     );
+}
+
+#[test]
+fn budgets_are_set_one_by_one_and_refused_with_their_key() {
+    let text = "[session]\nresident_bytes_max = 8388608\n[budgets.media]\nbytes_max = 2000000\n[budgets.bulk]\nms_max = 700\n";
+    let session = load(&format!("{MINIMAL}{text}")).unwrap().session;
+    let default = SessionLimits::default();
+    assert_eq!(session.media, ClassBudget { bytes_max: 2_000_000, ..default.media });
+    assert_eq!(session.bulk, ClassBudget { ms_max: 700, ..default.bulk });
+    assert_eq!((session.input, session.welcomes), (default.input, default.welcomes));
+    let within = (session.resident_bytes_per_publisher_max, session.waiting_bytes_per_receiver_max);
+    assert_eq!(within, (8_388_608, 8_388_608), "a participant's bounds are within the session's");
+
+    for (table, key, value, bounds) in [
+        ("session", "resident_bytes_max", 1_048_575, "1048576 to 68719476736"),
+        ("session", "resident_bytes_per_publisher_max", 67_108_865, "1048576 to 67108864"),
+        ("session", "waiting_bytes_per_receiver_max", 67_108_865, "1048576 to 67108864"),
+        ("session", "log_waiting_bytes_per_receiver_max", 1_000, "1048576 to 68719476736"),
+        ("budgets.input", "bytes_max", 4_095, "4096 to 68719476736"),
+        ("budgets.live", "ms_max", 49, "50 to 600000"),
+        ("budgets.media", "ms_max", 600_001, "50 to 600000"),
+        ("budgets.bulk", "bytes_max", 0, "4096 to 68719476736"),
+        ("budgets.log", "bytes_max", 1_048_575, "1048576 to 68719476736"),
+        ("budgets.welcomes", "ms_max", 30_001, "1000 to 30000"),
+    ] {
+        let error = load(&format!("{MINIMAL}[{table}]\n{key} = {value}\n")).unwrap_err().to_string();
+        for part in [format!("`{table}.{key}` is {value},"), bounds.to_owned()] {
+            assert!(error.contains(&part), "{part} missing in: {error}");
+        }
+    }
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod hostile;
 mod join;
 mod log;
 mod transport;
+mod workers;

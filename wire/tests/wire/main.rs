@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod allocations;
 mod hostile;
 mod samples;
 mod vectors;

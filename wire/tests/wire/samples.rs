@@ -161,6 +161,16 @@ fn relay_messages() -> Vec<(&'static str, RelayMessage)> {
         participants: vec![ParticipantId(1), ParticipantId(2)],
         tracks: vec![track],
     };
+    let slow =
+        ReceiverReport { participant, rate_bps: 5_000_000, rtt_us: 48_000, loss_permille: 20, dropped: 3 };
+    let lost = ReceiverReport {
+        participant: ParticipantId(2),
+        rate_bps: VARINT_MAX,
+        rtt_us: u32::MAX,
+        loss_permille: 1_000,
+        dropped: 0,
+    };
+    let report = |slowest| RelayMessage::TrackReport(TrackReport { alias, receivers: 40, slowest });
     vec![
         ("challenge", RelayMessage::Challenge { nonce: ConnectionNonce([0xb2; 32]) }),
         ("joined", RelayMessage::Joined(joined)),
@@ -179,6 +189,9 @@ fn relay_messages() -> Vec<(&'static str, RelayMessage)> {
         ("keyframe_wanted", RelayMessage::KeyframeWanted { alias }),
         ("log_gap", RelayMessage::LogGap { first: 3, last: 9 }),
         ("dropped", RelayMessage::Dropped { alias, count: 17 }),
+        ("track_report", report(vec![slow])),
+        ("track_report_of_paths_not_measured", report(Vec::new())),
+        ("track_report_at_its_bounds", report(vec![lost; limits::REPORTED_RECEIVERS_MAX])),
     ]
 }
 

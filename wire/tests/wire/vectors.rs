@@ -36,6 +36,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("client_message", "audience 3", "040507010104 03"),
     ("client_message", "token of 4097 bytes claimed", "0303075001"),
     ("relay_message", "directed neither 0 nor 1", "40480e412c112233445566778801010402"),
+    ("relay_message", "loss of more than all", "404d11412c0101 1122334455667788 01 01 43e9 00"),
+    ("relay_message", "report of more than 8 receivers claimed", "404d04412c0909"),
     ("log_upload", "a commit sent as an append", "010401040000"),
     ("group_stream", "offset on a media group", "02412c050401"),
     ("group_stream", "unknown stream type", "03"),

@@ -3,11 +3,15 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names the one message it waits for")]
 
 mod admission;
+mod bounds;
 mod bulk;
+mod holding;
 mod input;
 mod live;
 mod log;
 mod media;
 mod random;
+mod report;
 mod tracks;
+mod turns;
 mod world;

@@ -3,7 +3,8 @@
 use super::world::{End, World, class_of, grants, header_bytes, id, params};
 use crate::group::GroupState;
 use crate::{
-    ClassBudget, EgressId, Grants, IngressId, JoinParams, PushOutcome, Session, SessionLimits, WriteRoom,
+    ClassBudget, EgressId, Grants, IngressId, JoinParams, PathReport, PushOutcome, Session, SessionLimits,
+    WriteRoom,
 };
 use bytes::Bytes;
 use isi_wire::{
@@ -105,7 +106,8 @@ impl Run {
             72..78 => self.append(),
             78..79 => self.stop_stream(),
             79..80 => self.hold_or_release(),
-            80..88 => self.wait(),
+            80..86 => self.wait(),
+            86..88 => self.measured(),
             _ => self.pull(),
         }
     }
@@ -245,6 +247,14 @@ impl Run {
         } else {
             self.world.session.release_egress(who, egress);
         }
+    }
+
+    fn measured(&mut self) {
+        let (who, now) = (id(self.someone()), self.world.now);
+        let [rate, lost, sent] = [(); 3].map(|()| self.rng.below(1 << 20));
+        let rtt_us = u32::try_from(lost).unwrap();
+        let report = PathReport { rate_bps: rate, rtt_us, lost_packets: lost, sent_packets: sent };
+        self.world.session.report_path(now, who, report);
     }
 
     fn wait(&mut self) {

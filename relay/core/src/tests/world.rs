@@ -202,6 +202,10 @@ impl World {
         assert_eq!(self.try_push(ingress, len), PushOutcome::Accepted);
     }
 
+    pub(super) fn push_all(&mut self, ingress: IngressId, lens: &[usize]) {
+        assert_eq!(self.push_batch(ingress, lens), (PushOutcome::Accepted, 0));
+    }
+
     pub(super) fn try_push(&mut self, ingress: IngressId, len: usize) -> PushOutcome {
         self.push_batch(ingress, &[len]).0
     }

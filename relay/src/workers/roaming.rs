@@ -1,0 +1,162 @@
+//! Connections that move. A handshake is done by any worker; which session it was for shows in its last message, and then the
+//! connection goes where that session lives. quinn spawns a task that drives the connection, and that task has to go along.
+
+use super::{Worker, Workers};
+use quinn::{AsyncTimer, Connecting, ConnectionError, Incoming, Runtime, TokioRuntime};
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::time::{Sleep, sleep_until};
+
+thread_local! {
+    /// Which worker this thread is; none for the thread of the socket, and none when all runs in one thread.
+    static THIS_WORKER: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Whose driver quinn is about to spawn. Here, because it does not say: it does so within `accept`.
+    static ACCEPTING: RefCell<Option<Home>> = const { RefCell::new(None) };
+}
+
+/// Where a connection is driven.
+#[derive(Clone, Debug)]
+pub(crate) struct Home(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
+    workers: Workers,
+    index: AtomicUsize,
+}
+
+impl Home {
+    /// Has the connection driven by `worker` from its next event on.
+    pub(crate) fn move_to(&self, worker: &Worker) {
+        self.0.index.store(worker.index, Ordering::Release);
+    }
+
+    fn worker(&self) -> &Arc<Worker> {
+        self.0.workers.get(self.0.index.load(Ordering::Acquire))
+    }
+}
+
+/// Says once which worker the calling thread is.
+pub(super) fn this_thread_is(worker: usize) {
+    THIS_WORKER.set(Some(worker));
+}
+
+/// Accepts a connection, to be driven by this worker until it is told to move. The endpoint's lock is held while the TLS
+/// handshake's first step is taken, if all of it has come.
+///
+/// # Errors
+/// quinn's: the peer's first packet was nothing.
+pub(crate) fn accept(workers: &Workers, incoming: Incoming) -> Result<(Connecting, Home), ConnectionError> {
+    let index = AtomicUsize::new(THIS_WORKER.get().unwrap_or_default());
+    let home = Home(Arc::new(Place { workers: workers.clone(), index }));
+    ACCEPTING.set(Some(home.clone()));
+    let accepted = incoming.accept();
+    ACCEPTING.take();
+    Ok((accepted?, home))
+}
+
+/// Spawns what quinn wants to have run: the driver of the connection that is being accepted on this thread, or else
+/// something that stays where it is.
+pub(crate) fn spawn_driver(driver: impl Driver) {
+    match ACCEPTING.take() {
+        Some(home) => {
+            let worker = Arc::clone(home.worker());
+            Roaming::start(driver, home, &worker);
+        }
+        None => drop(tokio::spawn(driver)),
+    }
+}
+
+/// A timer for quinn that is always the polling thread's own.
+pub(crate) fn new_timer(at: Instant) -> Pin<Box<dyn AsyncTimer>> {
+    match THIS_WORKER.get() {
+        None => TokioRuntime.new_timer(at),
+        Some(worker) => Box::pin(RoamingTimer { sleep: Box::pin(sleep_until(at.into())), worker }),
+    }
+}
+
+/// What can be moved between two polls.
+pub(crate) trait Driver: Future<Output = ()> + Send + Unpin + 'static {}
+
+impl<T: Future<Output = ()> + Send + Unpin + 'static> Driver for T {}
+
+/// A connection's driver. Polled where its connection no longer lives, it goes there.
+struct Roaming<D> {
+    /// `None` once it has gone.
+    driver: Option<D>,
+    home: Home,
+    _counted: Counted,
+}
+
+impl<D: Driver> Roaming<D> {
+    fn start(driver: D, home: Home, worker: &Arc<Worker>) {
+        let counted = Counted::on(Arc::clone(worker));
+        worker.spawn(Self { driver: Some(driver), home, _counted: counted });
+    }
+}
+
+impl<D: Driver> Future for Roaming<D> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let worker = self.home.worker();
+        if THIS_WORKER.get().is_none_or(|here| here == worker.index) {
+            return self.driver.as_mut().map_or(Poll::Ready(()), |driver| Pin::new(driver).poll(cx));
+        }
+        // Whoever wakes this task from now on wakes nobody, but the new one is polled first of all and then sees everything.
+        let worker = Arc::clone(worker);
+        if let Some(driver) = self.driver.take() {
+            Self::start(driver, self.home.clone(), &worker);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// One connection in a worker's figures.
+struct Counted(Arc<Worker>);
+
+impl Counted {
+    fn on(worker: Arc<Worker>) -> Self {
+        worker.load.connections.fetch_add(1, Ordering::Relaxed);
+        Self(worker)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.load.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A timer of a thread's runtime. Polled or set on another thread, it is made anew there: it would go on to wake the task,
+/// but at the cost of two threads, and would end with a runtime that is not its task's.
+#[derive(Debug)]
+struct RoamingTimer {
+    sleep: Pin<Box<Sleep>>,
+    worker: usize,
+}
+
+impl RoamingTimer {
+    /// The timer, set to `at`, as one of this thread.
+    fn here(&mut self, at: tokio::time::Instant) -> Pin<&mut Sleep> {
+        let here = THIS_WORKER.get().unwrap_or(self.worker);
+        if here != self.worker {
+            *self = Self { sleep: Box::pin(sleep_until(at)), worker: here };
+        }
+        self.sleep.as_mut()
+    }
+}
+
+impl AsyncTimer for RoamingTimer {
+    fn reset(mut self: Pin<&mut Self>, at: Instant) {
+        self.here(at.into()).reset(at.into());
+    }
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let at = self.sleep.deadline();
+        Future::poll(self.here(at), cx)
+    }
+}
