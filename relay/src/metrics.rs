@@ -33,7 +33,8 @@ fn node(page: &mut Page, stats: &NodeStats) {
 }
 
 fn workers(page: &mut Page, stats: &NodeStats) {
-    let figures: [(_, _, fn(&WorkerStats) -> u64); 3] = [
+    type Figure = fn(&WorkerStats) -> u64;
+    let figures: [(_, _, Figure); 3] = [
         ("isi_relay_worker_sessions", "Sessions that live on a worker.", |worker| worker.sessions),
         ("isi_relay_worker_participants", "Peers in a worker's sessions.", |worker| worker.participants),
         ("isi_relay_worker_connections", "Connections that a worker drives.", |worker| worker.connections),
