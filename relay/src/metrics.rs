@@ -1,7 +1,8 @@
 //! The node's figures as Prometheus reads them. No label tells who anybody is: only close codes, quantiles and workers.
 
 use crate::{NodeStats, WorkerStats};
-use isi_wire::CloseCode;
+use isi_relay_core::{ClassStats, SessionStats};
+use isi_wire::{CloseCode, DeliveryClass};
 use std::fmt::Write;
 
 /// The text exposition format, version 0.0.4.
@@ -32,7 +33,8 @@ fn node(page: &mut Page, stats: &NodeStats) {
 }
 
 fn workers(page: &mut Page, stats: &NodeStats) {
-    let figures: [(_, _, fn(&WorkerStats) -> u64); 3] = [
+    type Figure = fn(&WorkerStats) -> u64;
+    let figures: [(_, _, Figure); 3] = [
         ("isi_relay_worker_sessions", "Sessions that live on a worker.", |worker| worker.sessions),
         ("isi_relay_worker_participants", "Peers in a worker's sessions.", |worker| worker.participants),
         ("isi_relay_worker_connections", "Connections that a worker drives.", |worker| worker.connections),
@@ -98,6 +100,37 @@ fn sessions(page: &mut Page, stats: &NodeStats) {
         totals.keyframe_requests,
     );
     page.counter("isi_relay_backpressure_total", "Times a sender was told to wait.", totals.backpressure);
+    let held = "Streams that their receivers take nothing of now.";
+    page.gauge("isi_relay_streams_held", held, totals.streams_held as u64);
+    by_class(page, totals);
+}
+
+fn by_class(page: &mut Page, totals: &SessionStats) {
+    type Figure = fn(&ClassStats) -> u64;
+    let figures: [(_, _, _, Figure); 4] = [
+        ("isi_relay_class_resident_bytes", "Ciphertext held, by class.", "gauge", |class| {
+            class.resident_bytes as u64
+        }),
+        ("isi_relay_class_in_bytes_total", "Ciphertext accepted, by class.", "counter", |class| {
+            class.bytes_in
+        }),
+        ("isi_relay_class_out_bytes_total", "Ciphertext handed to writers, by class.", "counter", |class| {
+            class.bytes_out
+        }),
+        (
+            "isi_relay_class_groups_reset_total",
+            "Groups reset, by class and per receiver.",
+            "counter",
+            |class| class.groups_reset,
+        ),
+    ];
+    for (name, help, kind, figure) in figures {
+        page.head(name, help, kind);
+        for class in DeliveryClass::ALL {
+            let label = format!("{class:?}").to_lowercase();
+            page.line(format_args!("{name}{{class=\"{label}\"}} {}", figure(totals.classes.get(*class))));
+        }
+    }
 }
 
 struct Page(String);
@@ -141,6 +174,7 @@ mod tests {
         stats.refused = vec![(CloseCode::TokenExpired, 4)];
         stats.residence.residence_ms_p99 = 1.5;
         stats.session_totals.datagrams_dropped = 7;
+        stats.session_totals.classes.bulk.bytes_out = 11;
         stats.workers =
             vec![WorkerStats::default(), WorkerStats { participants: 9, ..WorkerStats::default() }];
         stats
@@ -155,6 +189,8 @@ mod tests {
             "isi_relay_refused_total{code=\"TokenExpired\"} 4",
             "isi_relay_residence_ms{quantile=\"0.99\"} 1.5",
             "isi_relay_datagrams_dropped_total 7",
+            "isi_relay_class_out_bytes_total{class=\"bulk\"} 11",
+            "isi_relay_class_out_bytes_total{class=\"media\"} 0",
             "isi_relay_worker_participants{worker=\"1\"} 9",
             "# TYPE isi_relay_joins_total counter",
         ] {
@@ -163,10 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn only_codes_quantiles_and_workers_are_labels_and_no_name_stands_twice() {
+    fn only_classes_codes_quantiles_and_workers_are_labels_and_no_name_stands_twice() {
         let text = render(&sample());
         let labels = text.split('{').skip(1).map(|rest| rest.split('=').next().unwrap_or_default());
-        assert!(labels.into_iter().all(|label| ["code", "quantile", "worker"].contains(&label)));
+        assert!(labels.into_iter().all(|label| ["class", "code", "quantile", "worker"].contains(&label)));
         let names: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
         assert_eq!(names.len(), names.iter().collect::<HashSet<_>>().len());
     }

@@ -97,8 +97,9 @@ impl Node {
     /// [`StartError`]: nothing was left behind.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let tls = server_crypto(&config.tls, &[config.listen])?;
-        let bound = transport::bind(config.listen, tls)?;
-        Self::on(bound, config)
+        let (threads, workers) = start(config.threads)?;
+        let bound = transport::bind(config.listen, tls, &workers)?;
+        Self::on(bound, config, threads, workers)
     }
 
     /// As [`bind`](Self::bind), on a socket of the caller's instead: one of a simulated network, in a test. The configured address
@@ -113,17 +114,15 @@ impl Node {
         runtime: Arc<dyn Runtime>,
     ) -> Result<Self, StartError> {
         let tls = server_crypto(&config.tls, &[config.listen])?;
+        let (threads, workers) = start(config.threads)?;
         let bound = transport::bind_abstract(config.listen, tls, endpoint, socket, runtime)?;
-        Self::on(bound, config)
+        Self::on(bound, config, threads, workers)
     }
 
-    fn on(bound: Bound, config: Config) -> Result<Self, StartError> {
+    fn on(bound: Bound, config: Config, threads: Threads, workers: Workers) -> Result<Self, StartError> {
         let Bound { endpoint, local_addr, socket } = bound;
         let admission = Admission::new(config.admission.with_bound_port(local_addr.port()))?;
         let limits = config.limits;
-        let count = config.threads;
-        let (threads, workers) =
-            Threads::start(count).map_err(|source| StartError::Threads { count, source })?;
         let shared = Arc::new(Shared {
             sessions: Sessions::new(
                 Clock::start(),
@@ -211,6 +210,10 @@ impl Node {
     fn close(&self) {
         self.endpoint.close(VarInt::from_u32(CloseCode::Draining as u32), b"");
     }
+}
+
+fn start(count: usize) -> Result<(Threads, Workers), StartError> {
+    Threads::start(count).map_err(|source| StartError::Threads { count, source })
 }
 
 impl Drop for Node {

@@ -1,6 +1,6 @@
 use crate::clock::Clock;
 use crate::room::{NotEntered, Room, Seat};
-use crate::stats::{NodeStats, add_counted, add_held};
+use crate::stats::NodeStats;
 use crate::workers::Workers;
 use isi_relay_core::{JoinParams, JoinRefused, Session, SessionLimits, SessionStats};
 use isi_wire::{Incarnation, Joined, LeaveReason, SessionId};
@@ -86,7 +86,7 @@ impl Sessions {
         if let Some(room) = registry.by_id.get(&id).filter(|room| room.end_if_empty()) {
             let counted = room.stats();
             registry.by_id.remove(&id);
-            add_counted(&mut registry.ended, &counted);
+            registry.ended.add_counted(&counted);
         }
     }
 
@@ -97,8 +97,8 @@ impl Sessions {
         stats.session_totals = registry.ended;
         for room in registry.by_id.values() {
             let session = room.stats();
-            add_held(&mut stats.session_totals, &session);
-            add_counted(&mut stats.session_totals, &session);
+            stats.session_totals.add_held(&session);
+            stats.session_totals.add_counted(&session);
         }
     }
 

@@ -112,28 +112,6 @@ fn by_code(counters: &[AtomicU64]) -> Vec<(CloseCode, u64)> {
         .collect()
 }
 
-/// Adds what one session holds now to a sum.
-pub(crate) fn add_held(sum: &mut SessionStats, session: &SessionStats) {
-    sum.participants += session.participants;
-    sum.tracks += session.tracks;
-    sum.resident_bytes += session.resident_bytes;
-    sum.log_bytes += session.log_bytes;
-    sum.total_bytes_peak = sum.total_bytes_peak.max(session.total_bytes_peak);
-}
-
-/// Adds what one session has counted since it began to a sum.
-pub(crate) fn add_counted(sum: &mut SessionStats, session: &SessionStats) {
-    sum.bytes_in += session.bytes_in;
-    sum.bytes_out += session.bytes_out;
-    sum.input_tracks_closed += session.input_tracks_closed;
-    sum.datagrams_dropped += session.datagrams_dropped;
-    sum.groups_reset += session.groups_reset;
-    sum.log_entries_skipped += session.log_entries_skipped;
-    sum.log_entries += session.log_entries;
-    sum.keyframe_requests += session.keyframe_requests;
-    sum.backpressure += session.backpressure;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

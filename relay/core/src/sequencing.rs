@@ -153,6 +153,7 @@ impl Session {
         self.stats.log_entries += 1;
         if let Some(entry) = self.log.get(sequence) {
             let bytes = entry.frame.len();
+            self.stats.classes.log.bytes_in += bytes as u64;
             let readers = self.peers.select(|peer| entry.is_for(peer));
             readers.into_iter().for_each(|key| self.queue_entry(key, sequence, bytes));
         }
@@ -182,6 +183,7 @@ impl Session {
             return Some(Write::Control(RelayMessage::LogGap { first, last }));
         }
         let entry = self.log.get(queue.pop()?)?;
+        self.stats.classes.log.bytes_out += entry.frame.len() as u64;
         Some(Write::Log(entry.frame.clone()))
     }
 

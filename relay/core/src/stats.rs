@@ -45,7 +45,7 @@ impl<T> ByClass<T> {
 pub struct ClassStats {
     /// Ciphertext in memory now, in bytes.
     pub resident_bytes: usize,
-    /// Accepted from senders, in bytes.
+    /// Accepted from senders, in bytes. Of the log: as sequenced, frame included.
     pub bytes_in: u64,
     /// Handed to writers, in bytes.
     pub bytes_out: u64,
@@ -88,4 +88,77 @@ pub struct SessionStats {
     pub keyframe_requests: u64,
     /// Times an ingress was told to wait.
     pub backpressure: u64,
+}
+
+impl SessionStats {
+    /// Adds what another session holds now: to sum up those that exist.
+    pub fn add_held(&mut self, other: &Self) {
+        self.participants += other.participants;
+        self.tracks += other.tracks;
+        self.streams_held += other.streams_held;
+        self.resident_bytes += other.resident_bytes;
+        self.log_bytes += other.log_bytes;
+        self.total_bytes_peak = self.total_bytes_peak.max(other.total_bytes_peak);
+        for class in DeliveryClass::ALL {
+            self.classes.get_mut(*class).resident_bytes += other.classes.get(*class).resident_bytes;
+        }
+    }
+
+    /// Adds what another session has counted since it began: to sum up all there ever were.
+    pub fn add_counted(&mut self, other: &Self) {
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.input_tracks_closed += other.input_tracks_closed;
+        self.datagrams_dropped += other.datagrams_dropped;
+        self.groups_reset += other.groups_reset;
+        self.log_entries_skipped += other.log_entries_skipped;
+        self.log_entries += other.log_entries;
+        self.keyframe_requests += other.keyframe_requests;
+        self.backpressure += other.backpressure;
+        for class in DeliveryClass::ALL {
+            let (sum, more) = (self.classes.get_mut(*class), other.classes.get(*class));
+            sum.bytes_in += more.bytes_in;
+            sum.bytes_out += more.bytes_out;
+            sum.groups_reset += more.groups_reset;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every field is set, so that one that is forgotten in a sum is found.
+    fn figures() -> SessionStats {
+        let class = ClassStats { resident_bytes: 1, bytes_in: 2, bytes_out: 3, groups_reset: 4 };
+        SessionStats {
+            participants: 5,
+            tracks: 6,
+            streams_held: 7,
+            resident_bytes: 8,
+            log_bytes: 9,
+            total_bytes_peak: 10,
+            bytes_in: 11,
+            bytes_out: 12,
+            classes: ByClass { input: class, live: class, log: class, media: class, bulk: class },
+            input_tracks_closed: 13,
+            datagrams_dropped: 14,
+            groups_reset: 15,
+            log_entries_skipped: 16,
+            log_entries: 17,
+            keyframe_requests: 18,
+            backpressure: 19,
+        }
+    }
+
+    #[test]
+    fn what_is_held_and_what_was_counted_are_all_there_is() {
+        let mut sum = SessionStats::default();
+        sum.add_held(&figures());
+        sum.add_counted(&figures());
+        assert_eq!(sum, figures());
+        sum.add_held(&figures());
+        sum.add_counted(&figures());
+        assert_eq!((sum.total_bytes_peak, sum.classes.media.bytes_out, sum.backpressure), (10, 6, 38));
+    }
 }

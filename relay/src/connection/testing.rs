@@ -1,5 +1,6 @@
 use crate::tls::{TlsConfig, server_crypto};
 use crate::transport;
+use crate::workers::Workers;
 use quinn::Connection;
 use quinn::crypto::rustls::QuicClientConfig;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,7 +11,8 @@ pub(super) async fn connected() -> (Connection, Connection) {
     let certificates = isi_certs_dev::DevCertificates::generate().unwrap();
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let tls = TlsConfig::from_memory(certificates.chain_der(), certificates.private_key_der());
-    let bound = transport::bind(loopback, server_crypto(&tls, &[loopback]).unwrap()).unwrap();
+    let tls = server_crypto(&tls, &[loopback]).unwrap();
+    let bound = transport::bind(loopback, tls, &Workers::here()).unwrap();
     let (server, address) = (bound.endpoint, bound.local_addr);
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificates.ca_der()).unwrap();

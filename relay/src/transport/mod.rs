@@ -10,6 +10,7 @@ pub use self::socket::SocketStats;
 
 use self::runtime::NodeRuntime;
 use self::socket::CoalescingSocket;
+use crate::workers::Workers;
 use isi_wire::{ALPN, DeliveryClass};
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
 use quinn::{
@@ -83,11 +84,15 @@ impl SocketMonitor {
     }
 }
 
-/// Binds the socket and starts the endpoint. Needs a tokio runtime.
+/// Binds the socket and starts the endpoint, for these workers. Needs a tokio runtime.
 ///
 /// # Errors
 /// [`TransportError`]: nothing was left behind; correct the configuration.
-pub(crate) fn bind(address: SocketAddr, tls: rustls::ServerConfig) -> Result<Bound, TransportError> {
+pub(crate) fn bind(
+    address: SocketAddr,
+    tls: rustls::ServerConfig,
+    workers: &Workers,
+) -> Result<Bound, TransportError> {
     let config = server_config(tls)?;
     let bind_error = |source| TransportError::Bind { address, source };
     let socket = UdpSocket::bind(address).map_err(bind_error)?;
@@ -96,9 +101,13 @@ pub(crate) fn bind(address: SocketAddr, tls: rustls::ServerConfig) -> Result<Bou
     let socket = CoalescingSocket::new(socket).map_err(bind_error)?;
     let runtime = Arc::new(NodeRuntime { socket: Arc::clone(&socket) });
     let monitor = SocketMonitor(Some(Arc::clone(&socket)));
-    let endpoint =
-        Endpoint::new_with_abstract_socket(EndpointConfig::default(), Some(config), socket, runtime)
-            .map_err(bind_error)?;
+    let endpoint = Endpoint::new_with_abstract_socket(
+        EndpointConfig::default(),
+        Some(config),
+        workers.gate(socket),
+        runtime,
+    )
+    .map_err(bind_error)?;
     Ok(Bound { endpoint, local_addr, socket: monitor })
 }
 

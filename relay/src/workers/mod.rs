@@ -4,13 +4,16 @@
 //!
 //! All workers share the socket. So a connection is found by its id alone, whatever address its peer has by now.
 
+mod gate;
 mod roaming;
 mod threads;
 
 pub(crate) use self::roaming::{accept, new_timer, spawn_driver};
 pub(crate) use self::threads::Threads;
 
+use self::gate::Unseen;
 use crate::stats::WorkerStats;
+use quinn::AsyncUdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::runtime::Handle;
@@ -25,6 +28,8 @@ struct Crew {
     others: Vec<Arc<Worker>>,
     next_handshake: AtomicUsize,
     next_session: AtomicUsize,
+    /// `None` when the thread that reads the socket is also the one that works.
+    unseen: Option<Arc<Unseen>>,
 }
 
 /// One place where sessions live: a runtime with one thread.
@@ -46,17 +51,32 @@ struct Load {
 impl Workers {
     /// Everything where the caller is. Needs a tokio runtime.
     pub(crate) fn here() -> Self {
-        Self::new(Handle::current(), Vec::new())
+        Self::new(Handle::current(), Vec::new(), None)
     }
 
-    fn new(first: Handle, others: Vec<Handle>) -> Self {
+    /// One for each of these runtimes, which are other threads than the one that reads the socket.
+    fn elsewhere(first: Handle, others: Vec<Handle>) -> Self {
+        let unseen = Unseen::by([&first].into_iter().chain(&others));
+        Self::new(first, others, Some(unseen))
+    }
+
+    fn new(first: Handle, others: Vec<Handle>, unseen: Option<Arc<Unseen>>) -> Self {
         let worker = |(index, runtime)| Arc::new(Worker { index, runtime, load: Load::default() });
         Self(Arc::new(Crew {
             first: worker((0, first)),
             others: (1..).zip(others).map(worker).collect(),
             next_handshake: AtomicUsize::new(0),
             next_session: AtomicUsize::new(0),
+            unseen,
         }))
+    }
+
+    /// The socket, read only as fast as these workers work off what was read.
+    pub(crate) fn gate(&self, socket: Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> {
+        match &self.0.unseen {
+            Some(unseen) => unseen.gate(socket),
+            None => socket,
+        }
     }
 
     /// Where the next handshake is done. It costs more than anything else of a join, and nobody knows yet which session it
@@ -134,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn handshakes_take_turns_and_sessions_go_where_the_fewest_are() {
         let here = Handle::current;
-        let workers = Workers::new(here(), vec![here(), here()]);
+        let workers = Workers::new(here(), vec![here(), here()], None);
         assert_eq!(indexes((0..6).map(|_| workers.for_handshake())), [0, 1, 2, 0, 1, 2]);
         assert_eq!(indexes(&[(); 6].map(|()| workers.for_session())), [0, 1, 2, 0, 1, 2]);
         workers.get(0).participant_entered();

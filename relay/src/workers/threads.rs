@@ -33,7 +33,7 @@ impl Threads {
         }
         let first = threads.start_one(0)?;
         let others = (1..count).map(|index| threads.start_one(index)).collect::<io::Result<_>>()?;
-        Ok((threads, Workers::new(first, others)))
+        Ok((threads, Workers::elsewhere(first, others)))
     }
 
     /// Returns when a thread has ended by itself, which none should.
@@ -106,7 +106,7 @@ mod tests {
         }
         drop(threads);
         let (tell, told) = oneshot::channel::<()>();
-        workers.get(0).spawn(async move { drop(tell.send(())) });
+        workers.get(0).spawn(async move { tell.send(()).unwrap() });
         assert!(told.await.is_err(), "nothing runs on a worker that has stopped");
     }
 

@@ -82,6 +82,13 @@ fn values_become_what_they_mean_and_paths_are_beside_the_file() {
 }
 
 #[test]
+fn threads_are_as_many_as_processors_unless_their_number_is_given() {
+    let processors = std::thread::available_parallelism().unwrap().get().min(isi_relay::config::THREADS_MAX);
+    let threads = |line: &str| load(&format!("{MINIMAL}[limits]\n{line}\n")).unwrap().threads;
+    assert_eq!((threads(""), threads("threads = 0"), threads("threads = 3")), (processors, processors, 3));
+}
+
+#[test]
 fn numbers_out_of_bounds_are_refused_with_key_value_and_bounds() {
     for (key, value, bounds) in [
         ("join_timeout_ms", 99, "100 to 60000"),
@@ -89,6 +96,7 @@ fn numbers_out_of_bounds_are_refused_with_key_value_and_bounds() {
         ("drain_ms", 600_001, "0 to 600000"),
         ("session_linger_ms", 600_001, "0 to 600000"),
         ("sessions_max", 0, "1 to 1000000"),
+        ("threads", 257, "0 to 256"),
         ("connections_max", 1_000_001, "1 to 1000000"),
         ("participants_per_session_max", 2049, "1 to 2048"),
     ] {

@@ -1,6 +1,7 @@
 //! Objects, private objects and leases, with fixed keys and virtual time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod allocations;
 mod epochs;
 mod format;
 mod leases;

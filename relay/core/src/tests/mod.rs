@@ -3,8 +3,10 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names the one message it waits for")]
 
 mod admission;
+mod books;
 mod bounds;
 mod bulk;
+mod figures;
 mod holding;
 mod input;
 mod live;

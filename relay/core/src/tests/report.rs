@@ -106,6 +106,10 @@ fn loss_is_that_of_the_packets_since_it_was_last_computed() {
     assert_eq!(world.reports(1), [], "too few packets to tell");
     world.measured(2, counts(60, 1_300));
     assert_eq!(world.report(1).slowest[0].loss_permille, 500, "those few are counted now");
+    world.measured(2, counts(360, 1_400));
+    assert_eq!(world.report(1).slowest[0].loss_permille, 1_000, "more lost than sent");
+    world.measured(2, counts(360, 1_500));
+    assert_eq!(world.report(1).slowest[0].loss_permille, 0);
     world.measured(2, counts(u64::MAX, u64::MAX));
     assert_eq!(world.report(1).slowest[0].loss_permille, 1_000, "never above all");
     world.measured(2, counts(0, 0));
@@ -131,6 +135,8 @@ fn what_was_dropped_is_told_once() {
     let told = world.report(1);
     assert_eq!(told.slowest, [state(2, FAST.rate_bps, 2), state(3, FAST.rate_bps, 0)]);
     assert_eq!(world.reports(1), []);
+    world.measured(2, path(1_000));
+    assert_eq!(world.report(1).slowest[0], state(2, 1_000, 0));
 }
 
 #[test]
