@@ -93,7 +93,7 @@ enum GroupEnd {
 async fn forward(stream: &mut RecvStream, first: Bytes, group: &OpenGroup, peer: &Peer) -> GroupEnd {
     let mut read = vec![Bytes::new(); CHUNKS_AT_ONCE_MAX];
     let mut chunks = VecDeque::with_capacity(CHUNKS_AT_ONCE_MAX);
-    peer.residence.hold_all(std::iter::once(first), &mut chunks);
+    peer.residence.hold_all(&mut [first], &mut chunks);
     loop {
         if let Err(code) = push(&mut chunks, group).await {
             return GroupEnd::Unwanted(code);
@@ -108,7 +108,7 @@ async fn forward(stream: &mut RecvStream, first: Bytes, group: &OpenGroup, peer:
             },
             code = group.unwanted() => return GroupEnd::Unwanted(code),
         };
-        peer.residence.hold_all(read[..count].iter_mut().map(std::mem::take), &mut chunks);
+        peer.residence.hold_all(&mut read[..count], &mut chunks);
     }
 }
 

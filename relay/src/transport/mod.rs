@@ -40,6 +40,8 @@ const DATAGRAM_RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
 const DATAGRAM_SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Largest UDP payload tried. Ethernet; above 6,500 segmentation offload breaks.
 const UDP_PAYLOAD_BYTES_MAX: u16 = 1452;
+/// Packets that a client acknowledges at once; a quarter of the round trip later it acknowledges fewer.
+const PACKETS_PER_ACK: u32 = 10;
 const IDLE_TIMEOUT_MS: u32 = 15_000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Handshakes that wait to be looked at; more are refused by quinn.
@@ -142,6 +144,12 @@ fn server_config(mut tls: rustls::ServerConfig) -> Result<ServerConfig, Transpor
     Ok(config)
 }
 
+fn ack_frequency() -> AckFrequencyConfig {
+    let mut config = AckFrequencyConfig::default();
+    config.ack_eliciting_threshold(VarInt::from_u32(PACKETS_PER_ACK));
+    config
+}
+
 /// Which of a connection's streams goes first when several have bytes: quinn takes the highest. The control stream has no
 /// class; answers, presence and keyframe requests go before everything.
 pub(crate) const fn priority(class: Option<DeliveryClass>) -> i32 {
@@ -165,6 +173,7 @@ fn transport_config() -> TransportConfig {
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
         .send_fairness(false)
+        .ack_frequency_config(Some(ack_frequency()))
         .datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BUFFER_BYTES))
         .datagram_send_buffer_size(DATAGRAM_SEND_BUFFER_BYTES)
         .mtu_discovery_config(Some(mtu))
