@@ -44,6 +44,15 @@ pub struct Joins {
     staying: Vec<Attendance>,
 }
 
+/// Dropped, all of them leave.
+struct Staying(Vec<Attendance>);
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
 struct Idle;
 
 impl Attending for Idle {
@@ -83,6 +92,12 @@ impl Joins {
             joins.note(load, under_way.join_next().await);
         }
         joins
+    }
+
+    /// Those who stay in their sessions for as long as the answer lives.
+    #[must_use]
+    pub fn take_staying(&mut self) -> impl Drop + use<> {
+        Staying(std::mem::take(&mut self.staying))
     }
 
     /// How many came in.
