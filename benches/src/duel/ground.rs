@@ -2,6 +2,7 @@
 
 use super::drive::{Outcome, drive};
 use super::error::DuelError;
+use super::peers::{self, Papers};
 use super::plan::Plan;
 use super::quic::Dialler;
 use super::server::{Readiness, Server};
@@ -45,6 +46,8 @@ pub struct Choices {
     pub relay_bin: Option<PathBuf>,
     /// The program that is the system `other`.
     pub other_relay: Option<PathBuf>,
+    /// Where peers are looked for first.
+    pub peers_dir: Option<PathBuf>,
 }
 
 /// What all runs share: certificates, keys and a folder that goes with it.
@@ -108,12 +111,23 @@ impl Ground {
     }
 
     fn start(&self, system: System) -> Result<Server, DuelError> {
+        let (core, folder) = (self.choices.relay_core, &self.folder.0);
+        if system.is_peer() {
+            let (command, address) =
+                peers::command(system, self.papers(), self.choices.peers_dir.as_deref())?;
+            return Server::start(system, command, Readiness::Address(address), core, folder);
+        }
         let command = match system {
             System::Ours | System::OursAgain => self.relay(self.choices.relay_bin.as_deref())?,
             System::Other => self.relay(self.choices.other_relay.as_deref())?,
             _ => self.own(system)?,
         };
-        Server::start(system, command, Readiness::Line, self.choices.relay_core, &self.folder.0)
+        Server::start(system, command, Readiness::Line, core, folder)
+    }
+
+    fn papers(&self) -> Papers<'_> {
+        let SavedFiles { ca, certificate, private_key } = &self.files;
+        Papers { certificate, private_key, ca, folder: &self.folder.0 }
     }
 
     /// A relay of this project with the configuration in our folder.
@@ -144,6 +158,9 @@ impl Ground {
         plan: &Plan,
         tally: &Arc<Tally>,
     ) -> Result<Outcome, DuelError> {
+        if system.is_peer() {
+            return peers::load(system, server, plan, self.papers(), self.choices.peers_dir.as_deref());
+        }
         let ca = self.certificates.ca_der();
         let dialler = Dialler::new(server.address, ca).map_err(|error| load_failed(system, &error))?;
         let outcome = match system {
