@@ -98,10 +98,10 @@ fn row_of(run: &Run, load: &Workload, totals: &Totals) -> Row {
     let rss = run.looks.iter().filter_map(|look| look.rss_bytes).max();
     Row {
         system: run.system.clone(),
-        load: load.name.clone(),
+        load: name_of(load),
         receivers: u64::from(load.receivers),
-        cpu_ns_per_kib: totals.cpu_ns.map(|ns| ns * 1024.0 / totals.bytes.max(1.0)),
-        cpu_us_per_object: totals.cpu_ns.map(|ns| ns / 1000.0 / totals.objects.max(1.0)),
+        cpu_ns_per_kib: per(totals.cpu_ns, totals.bytes / 1024.0),
+        cpu_us_per_object: per(totals.cpu_ns, totals.objects).map(|ns| ns / 1000.0),
         delivered_gbit_s: Some(totals.bytes * 8.0 / 1e9 / totals.seconds.max(0.001)),
         rss_mib: rss.map(|bytes| bytes as f64 / MIB),
         ..Row::default()
@@ -126,7 +126,6 @@ fn fill_extras(row: &mut Row, run: &Run, load: &Workload, outcome: &Outcome, tot
     ];
     extras.into_iter().for_each(|(name, value)| drop(row.more.insert(name.to_owned(), value)));
     if !load.slow.is_empty() {
-        row.load += "+slow";
         row.more.insert("reconnects".to_owned(), outcome.reconnects.into());
         row.more.insert("slow_objects".to_owned(), outcome.slow_objects.into());
     }
@@ -151,7 +150,7 @@ fn part_row(run: &Run, load: &Workload, part: &Part, of: &PartOutcome) -> Row {
     let bytes = of.slots.iter().map(|slot| slot.bytes).sum::<u64>() as f64;
     let row = Row {
         system: run.system.clone(),
-        load: format!("{}/{}", load.name, part.kind.name()),
+        load: format!("{}/{}", name_of(load), part.kind.name()),
         delivered_gbit_s: Some(
             bytes * 8.0 / 1e9 / seconds(run.measure.end_ns - run.measure.begin_ns).max(0.001),
         ),
@@ -239,7 +238,7 @@ fn series(run: &Run, load: &Workload, outcome: &Outcome) -> Series {
         delivered_s: (1..=count).map(|slot| round(slot as f64 * slot_s)).collect(),
         delivered_mbit_s: (0..count).map(mbit).collect(),
         percentiles: load.parts.iter().zip(&outcome.parts).map(curve).collect(),
-        ..relay_series(run, &load.name)
+        ..relay_series(run, &name_of(load))
     }
 }
 
@@ -263,6 +262,16 @@ fn relay_series(run: &Run, load: &str) -> Series {
         resident_kib: steps().map(|(_, after)| scaled(after.resident_bytes, 1024.0)).collect(),
         ..Series::default()
     }
+}
+
+fn name_of(load: &Workload) -> String {
+    let slow = if load.slow.is_empty() { "" } else { "+slow" };
+    format!("{}{slow}", load.name)
+}
+
+/// Of nothing there is no cost of each.
+fn per(cpu_ns: Option<f64>, count: f64) -> Option<f64> {
+    cpu_ns.filter(|_| count > 0.0).map(|ns| ns / count)
 }
 
 fn cpu_between(before: Option<&Look>, after: Option<&Look>) -> Option<f64> {

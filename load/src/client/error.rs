@@ -63,8 +63,14 @@ impl From<ConnectionError> for ClientError {
         match error {
             ConnectionError::ApplicationClosed(close) => CloseCode::from_code(close.error_code.into_inner())
                 .map_or_else(|| Self::Lost(close.to_string()), Self::Closed),
-            ConnectionError::TransportError(error) => Self::NotBelieved(error.to_string()),
-            ConnectionError::ConnectionClosed(close) => Self::NotBelieved(close.to_string()),
+            ConnectionError::TransportError(error) if is_alert(error.code) => {
+                Self::NotBelieved(error.to_string())
+            }
+            ConnectionError::ConnectionClosed(close) if is_alert(close.error_code) => {
+                Self::NotBelieved(close.to_string())
+            }
+            ConnectionError::ConnectionClosed(_) => Self::TurnedAway,
+            ConnectionError::TransportError(error) => Self::Lost(error.to_string()),
             ConnectionError::VersionMismatch => Self::NotBelieved("another version of QUIC".to_owned()),
             ConnectionError::TimedOut
             | ConnectionError::Reset
@@ -72,6 +78,11 @@ impl From<ConnectionError> for ClientError {
             | ConnectionError::LocallyClosed => Self::Lost(error.to_string()),
         }
     }
+}
+
+/// TLS alerts are codes 0x100 to 0x1ff (RFC 9001 section 4.8).
+fn is_alert(code: quinn::TransportErrorCode) -> bool {
+    (0x100..0x200).contains(&u64::from(code))
 }
 
 impl From<WriteError> for ClientError {

@@ -88,12 +88,14 @@ impl Plot {
                 at + 4.0
             );
         }
-        for (at, label) in x.ticks() {
-            let at = width(at);
+        for (place, label) in x.ticks() {
+            // The last one's label would go over the edge.
+            let anchor = if place > 0.95 { "end" } else { "middle" };
+            let at = width(place);
             let _ = write!(svg, "<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>");
             let _ = write!(
                 svg,
-                "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
+                "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{label}</text>",
                 bottom + 16.0
             );
         }
