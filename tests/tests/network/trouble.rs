@@ -11,8 +11,9 @@ use std::time::Duration;
 const FRAME_BYTES: usize = 16 * 1024;
 /// The sharer sends 4 Mbit/s; this is a tenth.
 const SLOW: Link = Link { bits_per_second: Some(400_000), queue_bytes: 32 * 1024, ..GOOD };
-/// What a frame may be old on arrival: the media budget's 3 s, and 2 s in QUIC's hands and on the way.
-const AGE_MS_MAX: u64 = 5_000;
+/// What a frame may be old on arrival: the media budget's 3 s, 3 s unacknowledged in QUIC's hands
+/// (`relay/src/connection/finished.rs`), and what the link's queue and a recovery add.
+const AGE_MS_MAX: u64 = 7_000;
 /// What a session may hold by default (`relay/core/src/budgets.rs`).
 const RESIDENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const FOR: Duration = Duration::from_secs(20);
