@@ -1,4 +1,5 @@
 //! Loads against a real relay in this process: what is sent arrives, and what is slow is nobody else's trouble.
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop at what cannot be")]
 
 use isi_account::AccountKey;
 use isi_load::client::{ClientError, Dialler, Target, Trust};

@@ -36,6 +36,9 @@ pub enum ClientError {
     /// TLS or QUIC do not come about: another certificate, another version.
     #[error("the relay was not believed: {0}; name the CA of its certificate with --ca")]
     NotBelieved(String),
+    /// The relay did not finish the handshake: it is busy or full.
+    #[error("the relay turned a client away before it was in; use fewer joins per second, or see its limits")]
+    TurnedAway,
     /// The relay closed the connection.
     #[error(
         "the relay closed the connection ({0:?}); check the account key, the relay's clock and its limits"
