@@ -8,12 +8,18 @@ use crate::tally::Tally;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::UdpSocket;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 /// As large as a packet of the QUIC relays, so that nothing is fragmented.
 const PIECE_BYTES: usize = 1400;
+/// Packets on their way at once. TURN has no flow control, and coturn's sockets keep the kernel's default buffers: more is lost there.
+const PACKETS_IN_FLIGHT_MAX: u64 = 64;
+/// What has not arrived by then is lost.
+const LOST_AFTER: Duration = Duration::from_millis(20);
 const PACKET_BYTES_MAX: usize = 2048;
 /// STUN's magic cookie, RFC 8489 section 5.
 const COOKIE: u32 = 0x2112_a442;
@@ -46,6 +52,27 @@ pub(crate) enum TurnError {
 pub(crate) struct TurnPublisher {
     socket: UdpSocket,
     channels: u16,
+    flow: Arc<Flow>,
+    sent: u64,
+}
+
+/// How many packets have arrived.
+#[derive(Debug, Default)]
+struct Flow {
+    arrived: AtomicU64,
+    moved: Notify,
+}
+
+impl TurnPublisher {
+    /// Waits until few enough packets are on their way.
+    async fn room(&mut self) {
+        while self.sent.saturating_sub(self.flow.arrived.load(Ordering::Relaxed)) >= PACKETS_IN_FLIGHT_MAX {
+            if timeout(LOST_AFTER, self.flow.moved.notified()).await.is_err() {
+                self.sent = self.flow.arrived.load(Ordering::Relaxed);
+            }
+        }
+        self.sent += 1;
+    }
 }
 
 impl Publisher for TurnPublisher {
@@ -56,6 +83,7 @@ impl Publisher for TurnPublisher {
             let length = u16::try_from(piece.len()).unwrap_or(u16::MAX);
             let mut packet = [&[0, 0], &length.to_be_bytes()[..], &piece].concat();
             for channel in CHANNEL_FIRST..CHANNEL_FIRST + self.channels {
+                self.room().await;
                 packet[..2].copy_from_slice(&channel.to_be_bytes());
                 self.socket.send(&packet).await?;
             }
@@ -73,6 +101,7 @@ pub(crate) async fn connect(
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     socket.connect(address).await?;
     request(&socket, ALLOCATE, &attribute(REQUESTED_TRANSPORT, &[UDP, 0, 0, 0])).await?;
+    let flow = Arc::new(Flow::default());
     let channels =
         u16::try_from(plan.receivers).ok().filter(|count| *count < 0x1000).ok_or(TurnError::Channel)?;
     for channel in CHANNEL_FIRST..CHANNEL_FIRST + channels {
@@ -81,9 +110,9 @@ pub(crate) async fn connect(
         let peer = peer_address(receiver.local_addr()?)?;
         let attributes = [attribute(CHANNEL_NUMBER, &number), attribute(XOR_PEER_ADDRESS, &peer)].concat();
         request(&socket, CHANNEL_BIND, &attributes).await?;
-        tokio::spawn(receive(receiver, Arc::clone(tally)));
+        tokio::spawn(receive(receiver, Arc::clone(&flow), Arc::clone(tally)));
     }
-    Ok(TurnPublisher { socket, channels })
+    Ok(TurnPublisher { socket, channels, flow, sent: 0 })
 }
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
@@ -121,9 +150,11 @@ async fn request(socket: &UdpSocket, kind: u16, attributes: &[u8]) -> Result<(),
     Err(TurnError::Silent(kind))
 }
 
-async fn receive(socket: UdpSocket, tally: Arc<Tally>) {
+async fn receive(socket: UdpSocket, flow: Arc<Flow>, tally: Arc<Tally>) {
     let (mut packet, mut whole) = ([0; PACKET_BYTES_MAX], Whole::default());
     while let Ok(bytes) = socket.recv(&mut packet).await {
+        flow.arrived.fetch_add(1, Ordering::Relaxed);
+        flow.moved.notify_one();
         whole.push(&packet[..bytes], &tally);
     }
 }

@@ -22,6 +22,8 @@ use std::sync::Arc;
 /// Names of the files that our relay's configuration refers to.
 const JWKS_FILE: &str = "jwks.json";
 const CONFIG_FILE: &str = "relay.toml";
+/// For what relays write to standard error. Not beside the certificates: a relay that watches their folder would see itself write.
+const WORDS_FOLDER: &str = "words";
 const CONFIG: &str = "\
 [listen]
 address = \"127.0.0.1:0\"
@@ -89,6 +91,7 @@ impl Ground {
         let certificates = DevCertificates::generate().map_err(|error| system(io::Error::other(error)))?;
         let files = certificates.save(&folder.0).map_err(|error| written(io::Error::other(error)))?;
         let account = AccountKey::generate().map_err(|error| system(io::Error::other(error)))?;
+        fs::create_dir(folder.0.join(WORDS_FOLDER)).map_err(written)?;
         fs::write(folder.0.join(JWKS_FILE), account.jwks().to_json()).map_err(written)?;
         fs::write(folder.0.join(CONFIG_FILE), CONFIG).map_err(written)?;
         Ok(Self { choices, certificates, files, account, folder })
@@ -111,7 +114,7 @@ impl Ground {
     }
 
     fn start(&self, system: System) -> Result<Server, DuelError> {
-        let (core, folder) = (self.choices.relay_core, &self.folder.0);
+        let (core, folder) = (self.choices.relay_core, &self.folder.0.join(WORDS_FOLDER));
         if system.is_peer() {
             let (command, address) =
                 peers::command(system, self.papers(), self.choices.peers_dir.as_deref())?;
