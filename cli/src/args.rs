@@ -4,14 +4,17 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::demo::protocol::SourceChoice;
+use crate::{demo::protocol::SourceChoice, load::LoadArgs};
 
 /// Hidden: the built-in relay of `isi demo`.
 pub const RELAY_COMMAND: &str = "internal-relay";
 /// Hidden: one participant of `isi demo`.
 pub const PARTICIPANT_COMMAND: &str = "internal-participant";
+/// Hidden: one process of `isi load`.
+pub const LOADER_COMMAND: &str = "internal-loader";
 
-const EXIT_CODES: &str = "Exit codes:
+/// Stands under the long help of commands.
+pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  it worked
   1  the run's own checks failed
   2  arguments, configuration, token or key file are wrong
@@ -62,6 +65,8 @@ pub enum Command {
     View(ViewArgs),
     /// Write with the others: lines from standard input
     Chat(ChatArgs),
+    /// Put load on a relay and measure: latency, rate, losses, the relay's CPU and memory
+    Load(Box<LoadArgs>),
     /// Say what this system allows: UDP, buffers, display, memory search
     Doctor(DoctorArgs),
     /// The built-in relay of `isi demo`
@@ -74,6 +79,9 @@ pub enum Command {
     /// One participant of `isi demo`
     #[command(name = PARTICIPANT_COMMAND, hide = true)]
     InternalParticipant,
+    /// One process of `isi load`
+    #[command(name = LOADER_COMMAND, hide = true)]
+    InternalLoader,
 }
 
 /// `isi demo`.

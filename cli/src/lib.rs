@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod failure;
 pub mod hex;
 pub mod live;
+pub mod load;
 pub mod people;
 pub mod random;
 pub mod relay_config;
@@ -41,8 +42,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Command::InternalRelay { arguments } = cli.command {
         return isi_relay::program::main(std::iter::once("isi-relay".into()).chain(arguments));
     }
-    // A participant has told its parent already.
-    let quiet = matches!(cli.command, Command::InternalParticipant);
+    // These have told their parent already.
+    let quiet = matches!(cli.command, Command::InternalParticipant | Command::InternalLoader);
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if quiet => failure.exit_code(),
@@ -59,6 +60,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Share(args) => block_on(people::share(&args)),
         Command::View(args) => block_on(people::view(&args)),
         Command::Chat(args) => block_on(people::chat(&args)),
+        Command::Load(args) => block_on(load::command(&args)),
+        Command::InternalLoader => block_on(load::loader::run()),
         Command::InternalParticipant => block_on(demo::participant::run()),
         Command::InternalRelay { .. } => Ok(()), // handled by its caller
     }

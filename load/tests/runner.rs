@@ -1,4 +1,5 @@
 //! Loads against a real relay in this process: what is sent arrives, and what is slow is nobody else's trouble.
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop at what cannot be")]
 
 use isi_account::AccountKey;
 use isi_load::client::{ClientError, Dialler, Target, Trust};
@@ -41,7 +42,7 @@ fn part(kind: Kind, bytes: u32, pace: Pace) -> Part {
 }
 
 fn assert_all_arrived(load: &Workload, outcome: &Outcome) {
-    assert_eq!(outcome.lost_people, 0, "{}", load.name);
+    assert_eq!(outcome.lost_people, 0, "{}: {:?}", load.name, outcome.first_end);
     for (part, of) in load.parts.iter().zip(&outcome.parts) {
         assert!(of.sent > 0, "{} sent nothing of {:?}", load.name, part.kind);
         let due = of.sent * u64::from(load.due(part));
@@ -73,7 +74,9 @@ async fn every_kind_of_traffic_reaches_everybody_it_is_for() {
 #[tokio::test]
 async fn saturating_loads_lose_nothing() {
     let relay = Relay::start();
-    for (kind, bytes) in [(Kind::Frames, 65_536), (Kind::Messages, 1024), (Kind::Documents, 65_536), (Kind::Input, 64)] {
+    for (kind, bytes) in
+        [(Kind::Frames, 65_536), (Kind::Messages, 1024), (Kind::Documents, 65_536), (Kind::Input, 64)]
+    {
         let parts = vec![part(kind, bytes, Pace::InFlight(4))];
         let load = Workload { name: kind.name().into(), sessions: 1, receivers: 2, parts, slow: Vec::new() };
         let outcome = carry(&relay, load.clone()).await;

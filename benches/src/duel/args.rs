@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   duel                                                  ours, stock and stock-tuned, 64 KiB frames to 8 receivers
   duel --only ours,stock,stock-tuned --load fanout --receivers 8 --frame-bytes 65536 --seconds 4 --runs 5 --json
+  duel --only ours,moq-relay,nats-server --peers-dir DIR  also relays that others made, found in DIR or on the path
   duel --load paced --runs 5                            a shared screen instead of as much as goes
   duel --only ours,other --other-relay OLD/isi-relay    two builds of this relay against each other
 
@@ -77,6 +78,9 @@ pub struct DuelArgs {
     /// The relay program of this project that is the system `other`.
     #[arg(long, value_name = "FILE")]
     other_relay: Option<PathBuf>,
+    /// Where the peers' programs and `duel-peers` are, if not on the path or beside this program.
+    #[arg(long, value_name = "FOLDER")]
+    peers_dir: Option<PathBuf>,
     /// The relays' core; the default is the first that may be used.
     #[arg(long, value_name = "CORE")]
     relay_core: Option<usize>,
@@ -156,6 +160,7 @@ impl DuelArgs {
             load_core: self.load_core.unwrap_or(last),
             relay_bin: self.relay_bin.clone(),
             other_relay: self.other_relay.clone(),
+            peers_dir: self.peers_dir.clone(),
         })
     }
 }

@@ -5,6 +5,7 @@ use super::tally::{Measured, Tally, Totals};
 use isi_load::clock::monotonic_ns;
 use isi_load::process::{Sample, sample};
 use isi_load::stamp::{STAMP_BYTES, Stamp};
+use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,7 @@ pub trait Publisher {
 }
 
 /// What one run showed.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// What arrived while it was measured.
     pub measured: Measured,

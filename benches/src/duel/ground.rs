@@ -2,6 +2,7 @@
 
 use super::drive::{Outcome, drive};
 use super::error::DuelError;
+use super::peers::{self, Papers};
 use super::plan::Plan;
 use super::quic::Dialler;
 use super::server::{Readiness, Server};
@@ -21,6 +22,8 @@ use std::sync::Arc;
 /// Names of the files that our relay's configuration refers to.
 const JWKS_FILE: &str = "jwks.json";
 const CONFIG_FILE: &str = "relay.toml";
+/// For what relays write to standard error. Not beside the certificates: a relay that watches their folder would see itself write.
+const WORDS_FOLDER: &str = "words";
 const CONFIG: &str = "\
 [listen]
 address = \"127.0.0.1:0\"
@@ -45,6 +48,8 @@ pub struct Choices {
     pub relay_bin: Option<PathBuf>,
     /// The program that is the system `other`.
     pub other_relay: Option<PathBuf>,
+    /// Where peers are looked for first.
+    pub peers_dir: Option<PathBuf>,
 }
 
 /// What all runs share: certificates, keys and a folder that goes with it.
@@ -86,6 +91,7 @@ impl Ground {
         let certificates = DevCertificates::generate().map_err(|error| system(io::Error::other(error)))?;
         let files = certificates.save(&folder.0).map_err(|error| written(io::Error::other(error)))?;
         let account = AccountKey::generate().map_err(|error| system(io::Error::other(error)))?;
+        fs::create_dir(folder.0.join(WORDS_FOLDER)).map_err(written)?;
         fs::write(folder.0.join(JWKS_FILE), account.jwks().to_json()).map_err(written)?;
         fs::write(folder.0.join(CONFIG_FILE), CONFIG).map_err(written)?;
         Ok(Self { choices, certificates, files, account, folder })
@@ -108,12 +114,23 @@ impl Ground {
     }
 
     fn start(&self, system: System) -> Result<Server, DuelError> {
+        let (core, folder) = (self.choices.relay_core, &self.folder.0.join(WORDS_FOLDER));
+        if system.is_peer() {
+            let (command, address) =
+                peers::command(system, self.papers(), self.choices.peers_dir.as_deref())?;
+            return Server::start(system, command, Readiness::Address(address), core, folder);
+        }
         let command = match system {
             System::Ours | System::OursAgain => self.relay(self.choices.relay_bin.as_deref())?,
             System::Other => self.relay(self.choices.other_relay.as_deref())?,
             _ => self.own(system)?,
         };
-        Server::start(system, command, Readiness::Line, self.choices.relay_core, &self.folder.0)
+        Server::start(system, command, Readiness::Line, core, folder)
+    }
+
+    fn papers(&self) -> Papers<'_> {
+        let SavedFiles { ca, certificate, private_key } = &self.files;
+        Papers { certificate, private_key, ca, folder: &self.folder.0 }
     }
 
     /// A relay of this project with the configuration in our folder.
@@ -144,6 +161,9 @@ impl Ground {
         plan: &Plan,
         tally: &Arc<Tally>,
     ) -> Result<Outcome, DuelError> {
+        if system.is_peer() {
+            return peers::load(system, server, plan, self.papers(), self.choices.peers_dir.as_deref());
+        }
         let ca = self.certificates.ca_der();
         let dialler = Dialler::new(server.address, ca).map_err(|error| load_failed(system, &error))?;
         let outcome = match system {

@@ -9,6 +9,7 @@ pub mod cutter;
 pub mod drive;
 pub mod error;
 pub mod ground;
+pub mod peers;
 pub mod plan;
 pub mod quic;
 pub mod rounds;

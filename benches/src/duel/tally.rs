@@ -3,6 +3,7 @@
 use isi_load::clock::monotonic_ns;
 use isi_load::latency::Latency;
 use isi_load::stamp::Stamp;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub struct Tally {
 }
 
 /// What arrived while it was measured.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Measured {
     /// Objects, each counted at each receiver.
     pub objects: u64,
@@ -32,7 +33,7 @@ pub struct Measured {
 }
 
 /// Of the whole run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Objects that should arrive, counted once for each receiver.
     pub due: u64,

@@ -20,6 +20,13 @@ pub async fn fetch(admin: SocketAddr) -> io::Result<RelayFigures> {
     Ok(parse(&get(admin, "/metrics").await?))
 }
 
+/// Ciphertext in the relay's memory now, in bytes; `None` when it does not tell.
+pub async fn resident_bytes(admin: SocketAddr) -> Option<u64> {
+    let page = get(admin, "/metrics").await.ok()?;
+    let value = page.lines().find_map(|line| line.strip_prefix("isi_relay_resident_bytes "))?;
+    value.trim().parse::<f64>().ok().map(|bytes| bytes as u64)
+}
+
 async fn get(admin: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(admin).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");

@@ -118,8 +118,16 @@ impl RelayProcess {
     /// # Errors
     /// When the file cannot be written or the relay does not come up; its own last words are in the failure.
     pub async fn start(binary: &RelayBinary, folder: &Path) -> Result<Self, Failure> {
+        Self::start_with(binary, folder, &configuration()).await
+    }
+
+    /// As [`start`](Self::start), with a configuration of the caller's.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_with(binary: &RelayBinary, folder: &Path, text: &str) -> Result<Self, Failure> {
         let (config, errors) = (folder.join(CONFIG_FILE), folder.join(ERRORS_FILE));
-        fs::write(&config, configuration()).map_err(|error| cannot_write(&config, &error))?;
+        fs::write(&config, text).map_err(|error| cannot_write(&config, &error))?;
         let errors_file = fs::File::create(&errors).map_err(|error| cannot_write(&errors, &error))?;
         let mut command = binary.command(&config);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors_file).kill_on_drop(true);
@@ -157,6 +165,14 @@ impl RelayProcess {
     #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Asks it to end, and waits.
+    pub async fn end(mut self) {
+        drop(self.child.stdin.take());
+        if timeout(END_TIMEOUT, self.child.wait()).await.is_err() {
+            drop(self.child.kill().await); // dropping kills as well
+        }
     }
 
     /// Asks it to end, waits, and searches what it wrote: log, standard output and standard error.

@@ -67,7 +67,8 @@ pub async fn run(args: &DemoArgs) -> Result<Summary, Failure> {
     Ok(summarize(args, &binary, measured, &blindness))
 }
 
-fn make_keys(folder: &TempFolder) -> Result<(AccountKey, String), Failure> {
+/// Makes what a relay on loopback needs in its folder; the account's key and the CA are for its clients.
+pub(crate) fn make_keys(folder: &TempFolder) -> Result<(AccountKey, String), Failure> {
     let certificates =
         isi_certs_dev::DevCertificates::generate().map_err(|error| Failure::of(Exit::Usage, &error))?;
     certificates.save(folder.path()).map_err(|error| Failure::of(Exit::Usage, &error))?;

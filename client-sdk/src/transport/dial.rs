@@ -68,7 +68,8 @@ fn client_config(options: &ConnectOptions) -> Result<ClientConfig, JoinError> {
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
-        .send_fairness(false)
+        // Without, quinn completes a stream that it has begun, whatever the priority of others: input would wait for our own frames.
+        .send_fairness(true)
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER_BYTES))
         .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES);
     let mut config = ClientConfig::new(Arc::new(client_crypto(&options.trust)?));

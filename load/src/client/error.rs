@@ -36,6 +36,9 @@ pub enum ClientError {
     /// TLS or QUIC do not come about: another certificate, another version.
     #[error("the relay was not believed: {0}; name the CA of its certificate with --ca")]
     NotBelieved(String),
+    /// The relay did not finish the handshake: it is busy or full.
+    #[error("the relay turned a client away before it was in; use fewer joins per second, or see its limits")]
+    TurnedAway,
     /// The relay closed the connection.
     #[error(
         "the relay closed the connection ({0:?}); check the account key, the relay's clock and its limits"
@@ -63,8 +66,14 @@ impl From<ConnectionError> for ClientError {
         match error {
             ConnectionError::ApplicationClosed(close) => CloseCode::from_code(close.error_code.into_inner())
                 .map_or_else(|| Self::Lost(close.to_string()), Self::Closed),
-            ConnectionError::TransportError(error) => Self::NotBelieved(error.to_string()),
-            ConnectionError::ConnectionClosed(close) => Self::NotBelieved(close.to_string()),
+            ConnectionError::TransportError(error) if is_alert(error.code) => {
+                Self::NotBelieved(error.to_string())
+            }
+            ConnectionError::ConnectionClosed(close) if is_alert(close.error_code) => {
+                Self::NotBelieved(close.to_string())
+            }
+            ConnectionError::ConnectionClosed(_) => Self::TurnedAway,
+            ConnectionError::TransportError(error) => Self::Lost(error.to_string()),
             ConnectionError::VersionMismatch => Self::NotBelieved("another version of QUIC".to_owned()),
             ConnectionError::TimedOut
             | ConnectionError::Reset
@@ -72,6 +81,11 @@ impl From<ConnectionError> for ClientError {
             | ConnectionError::LocallyClosed => Self::Lost(error.to_string()),
         }
     }
+}
+
+/// TLS alerts are codes 0x100 to 0x1ff (RFC 9001 section 4.8).
+fn is_alert(code: quinn::TransportErrorCode) -> bool {
+    (0x100..0x200).contains(&u64::from(code))
 }
 
 impl From<WriteError> for ClientError {

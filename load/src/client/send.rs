@@ -179,11 +179,13 @@ impl LogSender {
     /// # Errors
     /// [`ClientError`]: the connection is lost.
     pub async fn open(connection: &Connection) -> Result<Self, ClientError> {
-        let stream = connection.open_uni().await?;
+        let mut stream = connection.open_uni().await?;
         let _ = stream.set_priority(priority(DeliveryClass::Log));
+        // At once: a stream that ends before its type is no stream of the wire.
         let mut frame = Vec::new();
         StreamType::Log.encode(&mut frame);
-        Ok(Self { stream, requests: 0, frame })
+        stream.write_all(&frame).await?;
+        Ok(Self { stream, requests: 0, frame: Vec::new() })
     }
 
     /// Hands a message to the transport.

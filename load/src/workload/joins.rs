@@ -11,6 +11,8 @@ use tokio::time::sleep;
 
 /// Joins under way in one process. More wait: a relay that is slower than asked shows in the rate.
 const UNDER_WAY_MAX: usize = 128;
+/// The same when they go as fast as they go: enough to keep a relay busy, few enough that none waits long.
+const SATURATING_MAX: usize = 16;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Many who come in, and do nothing more.
@@ -44,6 +46,15 @@ pub struct Joins {
     staying: Vec<Attendance>,
 }
 
+/// Dropped, all of them leave.
+struct Staying(Vec<Attendance>);
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
 struct Idle;
 
 impl Attending for Idle {
@@ -63,13 +74,14 @@ impl Joins {
     ) -> Self {
         let mut joins = Self::default();
         let mut under_way = JoinSet::new();
+        let under_way_max = if load.per_second.is_some() { UNDER_WAY_MAX } else { SATURATING_MAX };
         let step = usize::try_from(share.processes.max(1)).unwrap_or(1);
         for number in (share.process..load.joins).step_by(step) {
             if let Some(rate) = load.per_second {
                 let at_ns = begin_ns + u64::from(number) * SECOND_NS / u64::from(rate.max(1));
                 sleep(Duration::from_nanos(at_ns.saturating_sub(monotonic_ns()))).await;
             }
-            while under_way.len() >= UNDER_WAY_MAX {
+            while under_way.len() >= under_way_max {
                 joins.note(load, under_way.join_next().await);
             }
             let (dialler, session) = (Arc::clone(dialler), sessions.id(number % load.sessions.max(1)));
@@ -83,6 +95,12 @@ impl Joins {
             joins.note(load, under_way.join_next().await);
         }
         joins
+    }
+
+    /// Those who stay in their sessions for as long as the answer lives.
+    #[must_use]
+    pub fn take_staying(&mut self) -> impl Drop + use<> {
+        Staying(std::mem::take(&mut self.staying))
     }
 
     /// How many came in.

@@ -19,6 +19,8 @@ pub struct Outcome {
     pub refused: u64,
     /// People whose connection ended while they should be there.
     pub lost_people: u64,
+    /// Why the first of them did not stay.
+    pub first_end: Option<String>,
     /// How often slow receivers came back.
     pub reconnects: u64,
     /// Objects that slow receivers got whole.
@@ -64,6 +66,9 @@ impl Outcome {
         self.log_gaps += other.log_gaps;
         self.refused += other.refused;
         self.lost_people += other.lost_people;
+        if self.first_end.is_none() {
+            self.first_end.clone_from(&other.first_end);
+        }
         self.reconnects += other.reconnects;
         self.slow_objects += other.slow_objects;
         self.client_cpu_ns += other.client_cpu_ns;

@@ -182,6 +182,12 @@ impl Runner {
             log_gaps: count(&run.counts.log_gaps),
             refused: count(&run.counts.refused),
             lost_people: count(&run.counts.lost_people),
+            first_end: run
+                .ended
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_ref()
+                .map(ToString::to_string),
             reconnects: count(&run.counts.reconnects),
             slow_objects: count(&run.counts.slow_objects),
             client_cpu_ns,

@@ -8,7 +8,8 @@ use std::fmt;
 pub struct WriteRoom {
     /// Bytes of media it may still buffer; 0 holds the class back, everything else flows.
     pub media_bytes: usize,
-    /// The same of bulk, so that a stalled document holds no picture back.
+    /// The same of bulk, so that a stalled document holds no picture back. Bulk goes on while media has no room: if
+    /// that is because the connection is full, give bulk none either.
     pub bulk_bytes: usize,
     /// Whether a datagram fits.
     pub datagram: bool,

@@ -164,7 +164,7 @@ mod tests {
         let unseen = Unseen::by([&worker, &worker].into_iter());
         let read = 100_000;
         let mut bytes = 0;
-        while room(&unseen) {
+        while room(&unseen) && bytes < 2 * UNSEEN_BYTES_MAX {
             unseen.read(read);
             bytes += read;
         }

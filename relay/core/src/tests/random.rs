@@ -335,27 +335,34 @@ fn the_books_balance_whatever_happens() {
 #[test]
 fn the_random_runs_reach_every_corner() {
     let mut stats = crate::SessionStats::default();
-    let mut gaps = 0;
+    let (mut gaps, mut reports, mut held, mut starved) = (0, 0, 0, 0);
     for seed in 1..=40_u64 {
         let mut run = Run::new(seed);
-        (0..800).for_each(|_| run.step());
-        let reached = run.world.session.stats();
-        stats.input_tracks_closed += reached.input_tracks_closed;
-        stats.datagrams_dropped += reached.datagrams_dropped;
-        stats.groups_reset += reached.groups_reset;
-        stats.log_entries_skipped += reached.log_entries_skipped;
-        stats.keyframe_requests += reached.keyframe_requests;
-        stats.backpressure += reached.backpressure;
+        for _ in 0..800 {
+            run.step();
+            let session = &run.world.session;
+            held += session.stats().streams_held;
+            starved += session.peers.all.iter().filter(|(_, peer)| !peer.starved.is_empty()).count();
+        }
+        stats.add_counted(&run.world.session.stats());
         let told = run.world.inboxes.values().flat_map(|inbox| &inbox.control);
-        gaps += told.filter(|told| matches!(told, RelayMessage::LogGap { .. })).count();
+        for told in told {
+            gaps += usize::from(matches!(told, RelayMessage::LogGap { .. }));
+            reports += usize::from(matches!(told, RelayMessage::TrackReport(_)));
+        }
     }
-    let reached = [
+    let counted = [
         stats.input_tracks_closed,
         stats.datagrams_dropped,
-        stats.groups_reset,
+        stats.classes.media.groups_reset,
+        stats.classes.bulk.groups_reset,
         stats.log_entries_skipped,
         stats.keyframe_requests,
         stats.backpressure,
     ];
-    assert!(reached.iter().all(|count| *count > 10) && gaps > 10, "{reached:?} {gaps}");
+    let seen = [gaps, reports, held, starved];
+    assert!(
+        counted.iter().all(|count| *count > 10) && seen.iter().all(|count| *count > 10),
+        "{counted:?} {seen:?}"
+    );
 }

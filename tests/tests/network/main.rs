@@ -1,0 +1,12 @@
+//! What the delivery classes promise, on bad networks: a whole relay node with its default settings and its clients over a
+//! simulated network, in virtual time. There is no wall clock in any figure. `ISI_SEED` gives another run than the usual one,
+//! `--nocapture` shows the figures.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test these are the failure")]
+
+mod actors;
+mod input;
+mod journal;
+mod paths;
+mod trouble;
+mod world;
