@@ -9,8 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
 /// Chunks below this are copied on receipt. A slice of a few bytes would pin the whole receive buffer it came in (some
-/// 12 KiB, or 64 KiB with segmentation offload); larger chunks are never copied by us.
+/// 12 KiB, or 64 KiB with segmentation offload).
 const SMALL_CHUNK_BYTES_MAX: usize = 512;
+
+/// Neighbours below this are joined when they come together, which is a copy. quinn hands over what one packet carried, and
+/// looks through all pieces of a stream for each packet that it sends: a stream of packet-sized pieces costs every receiver
+/// more than the one copy that all receivers share. Larger chunks are never copied by us.
+const JOINED_CHUNK_BYTES_MAX: usize = 2048;
 
 /// What the node holds of its peers' ciphertext. Cheap to clone, shared by all connections.
 #[derive(Clone, Debug, Default)]
@@ -48,15 +53,20 @@ impl Residence {
         self.wrap(bytes, Instant::now())
     }
 
-    /// The same for chunks that came together, appended to `held`. Empty ones are left out.
-    pub(crate) fn hold_all(&self, chunks: impl Iterator<Item = Bytes>, held: &mut VecDeque<Bytes>) {
+    /// The same for chunks that came together, appended to `held`: neighbours of a packet's size become one.
+    pub(crate) fn hold_all(&self, chunks: &mut [Bytes], held: &mut VecDeque<Bytes>) {
         let now = Instant::now();
-        let mut entered = 0;
-        for chunk in chunks.filter(|chunk| !chunk.is_empty()) {
-            entered += chunk.len() as u64;
-            held.push_back(self.wrap(chunk, now));
+        self.0.enter(chunks.iter().map(|chunk| chunk.len() as u64).sum());
+        let is_packet = |chunk: &Bytes| chunk.len() < JOINED_CHUNK_BYTES_MAX;
+        for run in chunks.chunk_by_mut(|left, right| is_packet(left) && is_packet(right)) {
+            let chunk = match run {
+                [chunk] => std::mem::take(chunk),
+                run => join(run),
+            };
+            if !chunk.is_empty() {
+                held.push_back(self.wrap(chunk, now));
+            }
         }
-        self.0.enter(entered);
     }
 
     fn wrap(&self, bytes: Bytes, received_at: Instant) -> Bytes {
@@ -77,6 +87,12 @@ impl Residence {
             residence_ms_max: gauge.residence.max_ms(),
         }
     }
+}
+
+fn join(chunks: &mut [Bytes]) -> Bytes {
+    let mut joined = Vec::with_capacity(chunks.iter().map(Bytes::len).sum());
+    chunks.iter_mut().for_each(|chunk| joined.extend_from_slice(&std::mem::take(chunk)));
+    joined.into()
 }
 
 impl Gauge {
@@ -121,6 +137,22 @@ mod tests {
         drop(slice);
         let stats = residence.stats();
         assert_eq!((stats.resident_bytes, stats.resident_bytes_max, stats.received_bytes), (0, 4096, 4096));
+    }
+
+    #[test]
+    fn packets_that_came_together_become_one_chunk_and_larger_ones_stay_as_they_are() {
+        let residence = Residence::default();
+        let (packet, large) = (Bytes::from(vec![7; 1400]), Bytes::from(vec![8; 4096]));
+        let mut chunks = [packet.clone(), packet.clone(), large.clone(), Bytes::new(), packet.clone()];
+        let mut held = VecDeque::new();
+        residence.hold_all(&mut chunks, &mut held);
+        assert_eq!(held.iter().map(Bytes::len).collect::<Vec<_>>(), [2800, 4096, 1400]);
+        assert_eq!(held[1].as_ptr(), large.as_ptr());
+        assert_eq!(residence.stats().resident_bytes, 2800 + 4096 + 1400);
+        assert_eq!(
+            held.iter().flatten().copied().collect::<Vec<u8>>(),
+            [&packet[..], &packet, &large, &packet].concat()
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@ use super::end::End;
 use super::finished::FinishedStreams;
 use super::opening::Opening;
 use super::outgoing::{Flushed, Outgoing};
+use crate::transport::SEND_WINDOW_BYTES_MIN;
 use bytes::Bytes;
 use isi_relay_core::EgressId;
 use isi_wire::{CloseCode, DeliveryClass, RelayMessage, ResetCode, StreamType};
@@ -30,6 +31,9 @@ pub(super) struct Lanes {
     /// Were tried in vain; quinn wakes the task when one can go on.
     blocked: Vec<Lane>,
     finished: FinishedStreams,
+    /// Streams opened so far.
+    opened: u32,
+    send_window: u64,
     /// What the core has to be told of its streams.
     news: Vec<News>,
 }
@@ -65,9 +69,11 @@ impl Lanes {
             ready: Vec::new(),
             blocked: Vec::new(),
             finished: FinishedStreams::default(),
+            opened: 0,
+            send_window: SEND_WINDOW_BYTES_MIN,
             news: Vec::new(),
         };
-        let mut outgoing = Outgoing::new(None);
+        let mut outgoing = Outgoing::new(None, 0);
         outgoing.attach(control);
         lanes.streams.insert(Lane::Control, outgoing);
         lanes.stage(Lane::Control, first);
@@ -111,7 +117,8 @@ impl Lanes {
     }
 
     pub(super) fn open(&mut self, lane: Lane, class: DeliveryClass, header: Bytes) {
-        self.streams.insert(lane, Outgoing::new(Some(class)));
+        self.opened = self.opened.wrapping_add(1);
+        self.streams.insert(lane, Outgoing::new(Some(class), self.opened));
         self.unopened.push(lane);
         self.stage(lane, header);
     }
@@ -128,6 +135,12 @@ impl Lanes {
             Some(outgoing) => outgoing.reset(code),
             None => self.finished.reset(egress, code),
         }
+    }
+
+    /// What media and bulk may fill from now on.
+    pub(super) fn set_send_window(&mut self, bytes: u64) {
+        self.send_window = bytes;
+        self.connection.set_send_window(bytes);
     }
 
     /// Begins a turn: everything blocked may be tried again, the most urgent first.
@@ -166,7 +179,7 @@ impl Lanes {
 
     fn flush_lane(&mut self, lane: Lane, cx: &mut Context<'_>) -> Result<(), End> {
         let Some(outgoing) = self.streams.get_mut(&lane) else { return Ok(()) };
-        let flushed = outgoing.flush(&self.connection, cx).map_err(|_| End::lost())?;
+        let flushed = outgoing.flush(&self.connection, self.send_window, cx).map_err(|_| End::lost())?;
         match (lane, flushed) {
             (Lane::Egress(egress), Flushed::All) => {
                 if std::mem::replace(&mut outgoing.held, false) {

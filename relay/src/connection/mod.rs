@@ -11,6 +11,7 @@ mod ingress;
 mod lanes;
 mod opening;
 mod outgoing;
+mod path;
 mod rates;
 #[cfg(test)]
 mod testing;

@@ -1,4 +1,4 @@
-use crate::transport::{SEND_RESERVE_BYTES, SEND_WINDOW_BYTES, priority};
+use crate::transport::{SEND_RESERVE_BYTES, priority};
 use bytes::Bytes;
 use isi_wire::{DeliveryClass, ResetCode};
 use quinn::{Connection, SendStream, VarInt, WriteError};
@@ -13,6 +13,7 @@ pub(super) struct Outgoing {
     stream: Option<SendStream>,
     /// `None` for the control stream.
     class: Option<DeliveryClass>,
+    priority: i32,
     staged: VecDeque<Bytes>,
     staged_bytes: usize,
     finish_wanted: bool,
@@ -33,11 +34,12 @@ pub(super) enum Flushed {
 }
 
 impl Outgoing {
-    /// A stream that is yet to be opened. The control stream has no class.
-    pub(super) fn new(class: Option<DeliveryClass>) -> Self {
+    /// A stream that is yet to be opened. The control stream has no class. `opened`: how many were before it.
+    pub(super) fn new(class: Option<DeliveryClass>, opened: u32) -> Self {
         Self {
             stream: None,
             class,
+            priority: priority(class, opened),
             staged: VecDeque::new(),
             staged_bytes: 0,
             finish_wanted: false,
@@ -48,7 +50,7 @@ impl Outgoing {
     /// Gives the entry its stream.
     pub(super) fn attach(&mut self, stream: SendStream) {
         // Fails only on a closed stream: then the next write says so.
-        let _ = stream.set_priority(self.priority());
+        let _ = stream.set_priority(self.priority);
         self.stream = Some(stream);
     }
 
@@ -57,7 +59,7 @@ impl Outgoing {
     }
 
     pub(super) fn priority(&self) -> i32 {
-        priority(self.class)
+        self.priority
     }
 
     /// Whether the stream goes before media: it may use the reserve.
@@ -107,13 +109,14 @@ impl Outgoing {
     pub(super) fn flush(
         &mut self,
         connection: &Connection,
+        send_window: u64,
         cx: &mut Context<'_>,
     ) -> Result<Flushed, WriteError> {
         match self.write_staged(cx)? {
             Flushed::Blocked if self.is_urgent() && self.is_open() => {
-                connection.set_send_window(SEND_WINDOW_BYTES + SEND_RESERVE_BYTES);
+                connection.set_send_window(send_window + SEND_RESERVE_BYTES);
                 let flushed = self.write_staged(cx);
-                connection.set_send_window(SEND_WINDOW_BYTES);
+                connection.set_send_window(send_window);
                 flushed
             }
             flushed => Ok(flushed),
@@ -161,10 +164,11 @@ impl Drop for Outgoing {
 mod tests {
     use super::*;
     use crate::connection::testing::connected;
+    use crate::transport::SEND_WINDOW_BYTES_MIN;
     use std::task::Waker;
 
     async fn stream_of(connection: &Connection, class: DeliveryClass, bytes: usize) -> Outgoing {
-        let mut outgoing = Outgoing::new(Some(class));
+        let mut outgoing = Outgoing::new(Some(class), 0);
         outgoing.attach(connection.open_uni().await.unwrap());
         outgoing.stage(vec![0; bytes].into());
         outgoing
@@ -174,14 +178,14 @@ mod tests {
     async fn a_window_full_of_media_does_not_hold_input_back() {
         let (relay, _receiver) = connected().await;
         let cx = &mut Context::from_waker(Waker::noop());
-        let window = usize::try_from(SEND_WINDOW_BYTES).unwrap();
+        let window = usize::try_from(SEND_WINDOW_BYTES_MIN).unwrap();
         let mut media = stream_of(&relay, DeliveryClass::Media, window + 1000).await;
         let mut input = stream_of(&relay, DeliveryClass::Input, 100).await;
         // From here on nothing waits, so nothing is acknowledged.
-        assert!(matches!(media.flush(&relay, cx), Ok(Flushed::Blocked)));
+        assert!(matches!(media.flush(&relay, SEND_WINDOW_BYTES_MIN, cx), Ok(Flushed::Blocked)));
         assert_eq!(media.staged_bytes(), 1000);
-        assert!(matches!(input.flush(&relay, cx), Ok(Flushed::All)));
-        assert!(matches!(media.flush(&relay, cx), Ok(Flushed::Blocked)));
+        assert!(matches!(input.flush(&relay, SEND_WINDOW_BYTES_MIN, cx), Ok(Flushed::All)));
+        assert!(matches!(media.flush(&relay, SEND_WINDOW_BYTES_MIN, cx), Ok(Flushed::Blocked)));
         assert_eq!(media.staged_bytes(), 1000, "media got what is kept for input");
     }
 }

@@ -4,6 +4,7 @@
 use super::datagrams::DatagramSender;
 use super::end::End;
 use super::lanes::{Lane, Lanes, News};
+use super::path::PathWatch;
 use crate::room::Seat;
 use bytes::Bytes;
 use isi_relay_core::{Write, WriteRoom};
@@ -43,6 +44,7 @@ pub(super) async fn write_to_receiver(
         lanes,
         chunks: Vec::new(),
         datagrams: DatagramSender::default(),
+        path: PathWatch::default(),
         stalled: None,
     };
     loop {
@@ -66,6 +68,7 @@ struct Writer {
     /// Empty between turns; kept for its capacity.
     chunks: Vec<Bytes>,
     datagrams: DatagramSender,
+    path: PathWatch,
     /// Runs while the receiver does not take what is urgent.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -73,6 +76,7 @@ struct Writer {
 impl Writer {
     /// Writes what the receiver takes now. Afterwards `cx` is woken by every stream that was blocked.
     fn take_turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        self.look_at_path();
         self.lanes.begin_turn(cx);
         self.flush(cx)?;
         for _ in 0..WRITES_PER_TURN_MAX {
@@ -122,11 +126,20 @@ impl Writer {
         Ok(())
     }
 
+    fn look_at_path(&mut self) {
+        let Some(news) = self.path.look(&self.connection) else { return };
+        self.lanes.set_send_window(news.send_window_bytes);
+        if let Some(report) = news.report {
+            self.seat.with(|session, now, to| session.report_path(now, to, report));
+        }
+    }
+
     fn room(&self) -> Option<WriteRoom> {
         let staged = self.lanes.staged();
         (staged.urgent < STAGED_URGENT_BYTES_MAX).then(|| WriteRoom {
             media_bytes: step_bytes(staged.media),
-            bulk_bytes: step_bytes(staged.bulk),
+            // Media that waits means that the connection is full, as far as can be told.
+            bulk_bytes: if staged.media == 0 { step_bytes(staged.bulk) } else { 0 },
             datagram: self.datagrams.has_room(),
         })
     }

@@ -14,17 +14,19 @@ use crate::workers::Workers;
 use isi_wire::{ALPN, DeliveryClass};
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
 use quinn::{
-    AsyncUdpSocket, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime, ServerConfig,
-    TransportConfig, VarInt,
+    AckFrequencyConfig, AsyncUdpSocket, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime,
+    ServerConfig, TransportConfig, VarInt,
 };
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes written to one connection that the receiver has not acknowledged: what media and bulk may fill. It bounds stale
-/// bytes: at 5 Mbit/s it is 1.2 s.
-pub(crate) const SEND_WINDOW_BYTES: u64 = 768 * 1024;
-/// What control, input and log may write above [`SEND_WINDOW_BYTES`]. Together 1 MiB, the bound on a connection's buffer.
+/// Most bytes written to one connection that the receiver has not acknowledged: what media and bulk may fill. It bounds stale
+/// bytes, so a connection gets no more than its path is good for.
+pub(crate) const SEND_WINDOW_BYTES_MAX: u64 = 768 * 1024;
+/// What a connection may fill however slow its path is: one frame at once.
+pub(crate) const SEND_WINDOW_BYTES_MIN: u64 = 64 * 1024;
+/// What control, input and log may write above that. Together at most 1 MiB, the bound on a connection's buffer.
 pub(crate) const SEND_RESERVE_BYTES: u64 = 256 * 1024;
 
 /// Unidirectional streams a client may have open: its log, and its unfinished groups.
@@ -40,7 +42,7 @@ const DATAGRAM_RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
 const DATAGRAM_SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Largest UDP payload tried. Ethernet; above 6,500 segmentation offload breaks.
 const UDP_PAYLOAD_BYTES_MAX: u16 = 1452;
-/// Packets that a client acknowledges at once; a quarter of the round trip later it acknowledges fewer.
+/// Packets after which a client acknowledges at once (draft-ietf-quic-ack-frequency); fewer after at most 25 ms.
 const PACKETS_PER_ACK: u32 = 10;
 const IDLE_TIMEOUT_MS: u32 = 15_000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -151,14 +153,18 @@ fn ack_frequency() -> AckFrequencyConfig {
 }
 
 /// Which of a connection's streams goes first when several have bytes: quinn takes the highest. The control stream has no
-/// class; answers, presence and keyframe requests go before everything.
-pub(crate) const fn priority(class: Option<DeliveryClass>) -> i32 {
+/// class; answers, presence and keyframe requests go before everything. Within media and bulk the stream that was opened
+/// first is finished first, so that no packet carries a bit of each; `opened` counts the connection's streams.
+pub(crate) const fn priority(class: Option<DeliveryClass>, opened: u32) -> i32 {
+    // After this many streams the order turns round once.
+    const STREAMS: i32 = 1 << 20;
+    let age = STREAMS - (opened % STREAMS.cast_unsigned()).cast_signed();
     match class {
-        None => 4,
-        Some(DeliveryClass::Input) => 3,
-        Some(DeliveryClass::Log | DeliveryClass::Live) => 2,
-        Some(DeliveryClass::Media) => 1,
-        Some(DeliveryClass::Bulk) => 0,
+        None => i32::MAX,
+        Some(DeliveryClass::Input) => i32::MAX - 1,
+        Some(DeliveryClass::Log | DeliveryClass::Live) => i32::MAX - 2,
+        Some(DeliveryClass::Media) => STREAMS + age,
+        Some(DeliveryClass::Bulk) => age,
     }
 }
 
@@ -171,8 +177,9 @@ fn transport_config() -> TransportConfig {
         .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS_MAX))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
-        .send_window(SEND_WINDOW_BYTES)
-        .send_fairness(false)
+        .send_window(SEND_WINDOW_BYTES_MIN)
+        // Off, quinn would finish whatever stream it has begun before it looks at priorities.
+        .send_fairness(true)
         .ack_frequency_config(Some(ack_frequency()))
         .datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BUFFER_BYTES))
         .datagram_send_buffer_size(DATAGRAM_SEND_BUFFER_BYTES)
