@@ -42,8 +42,10 @@ const DATAGRAM_RECEIVE_BUFFER_BYTES: usize = 128 * 1024;
 const DATAGRAM_SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Largest UDP payload tried. Ethernet; above 6,500 segmentation offload breaks.
 const UDP_PAYLOAD_BYTES_MAX: u16 = 1452;
-/// Packets after which a client acknowledges at once (draft-ietf-quic-ack-frequency); fewer after at most 25 ms.
+/// Packets after which a client acknowledges at once (draft-ietf-quic-ack-frequency), or after [`ACK_DELAY`].
 const PACKETS_PER_ACK: u32 = 10;
+/// Longer, and losses on a slow path are noticed late: with 25 ms, input past a full 5 Mbit/s link took half as long again.
+const ACK_DELAY: Duration = Duration::from_millis(8);
 const IDLE_TIMEOUT_MS: u32 = 15_000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Handshakes that wait to be looked at; more are refused by quinn.
@@ -149,6 +151,7 @@ fn server_config(mut tls: rustls::ServerConfig) -> Result<ServerConfig, Transpor
 fn ack_frequency() -> AckFrequencyConfig {
     let mut config = AckFrequencyConfig::default();
     config.ack_eliciting_threshold(VarInt::from_u32(PACKETS_PER_ACK));
+    config.max_ack_delay(Some(ACK_DELAY));
     config
 }
 
