@@ -17,6 +17,8 @@ const TRACK: &str = "frames";
 const FRAMES_PER_GROUP: u64 = 30;
 /// How long the relay may take to come up, and to tell receivers of the broadcast.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// As our relay's media budget.
+const GROUP_AGE_MAX: Duration = Duration::from_secs(3);
 /// Until the subscriptions are with the publisher.
 const SETTLE: Duration = Duration::from_millis(500);
 
@@ -102,13 +104,20 @@ fn client(ca: &Path) -> Result<moq_tokio::Client, MoqError> {
     Ok(config.init(Default::default())?)
 }
 
+/// Groups may be as late as our relay lets them be; the default is to skip a group as soon as there is a newer one.
+fn patient() -> track::Subscription {
+    let mut subscription = track::Subscription::default();
+    subscription.max_age = GROUP_AGE_MAX;
+    subscription
+}
+
 async fn subscribe(origin: &origin::Producer) -> Result<track::Subscriber, MoqError> {
     let consumer = origin.consume();
     let mut announced = consumer.announced();
     while let Some(update) = announced.next().await {
         if update.kind.is_active() {
             let broadcast = consumer.request_broadcast(&update.prefix).await?;
-            return Ok(broadcast.track(TRACK)?.subscribe(None).await?);
+            return Ok(broadcast.track(TRACK)?.subscribe(patient()).await?);
         }
     }
     Err(MoqError::Silent)

@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn other_bytes_are_refused() {
-        for nonsense in [&[1_u8, 2, 3][..], &[0xff; 100], &[2, 0xff, 0xff, 0xff]] {
+        for nonsense in
+            [&[1_u8, 2, 3][..], &[0xff; 100], &[2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]
+        {
             assert_eq!(Cutter::default().push(nonsense, |_, _| {}), Err(NotAGroup), "{nonsense:?}");
         }
     }

@@ -62,7 +62,7 @@ impl Axis {
     /// Decades, and between them twos and fives where there is room.
     fn decades(&self) -> Vec<(f64, String)> {
         let (from, to) = (self.low.floor() as i32, self.high.ceil() as i32);
-        let factors: &[f64] = if to - from <= 3 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let factors: &[f64] = if self.high - self.low <= 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let values = (from..=to.min(from + 20))
             .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)));
         let inside = values.filter(|value| (self.low..=self.high).contains(&value.log10()));
