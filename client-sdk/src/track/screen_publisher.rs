@@ -3,7 +3,7 @@ use crate::error::{Disconnected, TrackSendError};
 use crate::handle::Shared;
 use crate::limits::FRAME_WRITE_TIMEOUT;
 use crate::payload::ScreenFrame;
-use crate::transport::GroupWriter;
+use crate::transport::{GroupWriter, Priority};
 use isi_e2ee::{SealError, SealMeta, Sealer};
 use isi_wire::{DeliveryClass, GroupHeader, TrackAlias};
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl ScreenPublisher {
     async fn open_group(&self) -> Result<GroupWriter, Disconnected> {
         let header =
             GroupHeader { alias: self.alias, group: self.group, class: DeliveryClass::Media, offset: 0 };
-        GroupWriter::open(&self.shared.connection, header, crate::transport::PRIORITY_MEDIA).await
+        GroupWriter::open(&self.shared.window, header, Priority::Media).await
     }
 }
 
