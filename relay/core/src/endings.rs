@@ -21,6 +21,10 @@ impl Session {
     /// A stream takes nothing now, or cannot be opened yet: until [`release_egress`](Self::release_egress) no
     /// [`Write::Stream`] brings bytes for it. Other streams go on, the next group of the same track too. Its budget
     /// runs on, and it still gets its end. Without effect on a stream that is gone, not begun or another's.
+    ///
+    /// It is for a stream that its receiver holds back. When the whole connection is full, give no
+    /// [room](crate::WriteRoom) instead: for a held media group the next one begins, and of many that have begun a slow
+    /// receiver gets none whole.
     pub fn hold_egress(&mut self, to: ParticipantId, egress: EgressId) {
         if let Some(egress) = self.egress_of(to, egress)
             && egress.opened
