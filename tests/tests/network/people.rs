@@ -5,8 +5,8 @@ use bytes::Bytes;
 use isi_account::Role;
 use isi_client::payload::{InputEvent, ScreenFrame};
 use isi_client::{
-    ConnectOptions, Event, InputReceiver, InputSender, InputToApply, LeaseScope, ScreenPublisher,
-    ScreenReceiver, Sent, Session,
+    ConnectOptions, Event, InputReceiver, InputSender, InputToApply, LeaseScope, ReceiverPath,
+    ScreenPublisher, ScreenReceiver, Sent, Session,
 };
 use isi_netsim::{Link, Network};
 use isi_testkit::{Person, within};
@@ -154,4 +154,52 @@ async fn input_passes_its_drivers_own_screen() {
     let [p50, p99, max] = [50, 99, 100].map(|percent| ages[(ages.len() - 1) * percent / 100]);
     println!("input past its driver's screen: p50 {p50:?}, p99 {p99:?}, max {max:?}");
     assert!(p99 <= INPUT_P99_MAX);
+}
+
+/// Shares, more than a bad link carries, until a report is what is waited for; gives how many there were.
+async fn share_until(screen: &mut ScreenPublisher, wanted: impl Fn(ReceiverPath) -> bool) -> u32 {
+    let mut frames = interval(ms(33));
+    let (mut reports, mut number) = (0, 0);
+    loop {
+        tokio::select! {
+            delivery = screen.next_delivery() => {
+                let delivery = delivery.unwrap();
+                assert_eq!((delivery.receivers, delivery.slowest.len()), (1, 1));
+                reports += 1;
+                if wanted(delivery.slowest[0]) {
+                    return reports;
+                }
+            }
+            _ = frames.tick() => {
+                number += 1;
+                let _ = screen.send(&frame(number, FRAME_BYTES)).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_shares_hears_how_the_viewers_path_does() {
+    let mut two = Two::meet(World::start()).await;
+    let viewer = two.driver.member("root").await;
+    two.network.connect(host(2), RELAY, BAD);
+    let share = async {
+        let is_bad = |path: ReceiverPath| {
+            assert_eq!(path.member, viewer);
+            let round_trip = Duration::from_micros(path.rtt_us.into());
+            let is_slow = path.rate_bps < BAD.bits_per_second.unwrap() && round_trip >= 2 * BAD.delay;
+            is_slow && path.loss_permille > 0 && path.dropped > 0
+        };
+        within(share_until(&mut two.screen, is_bad)).await;
+        two.network.connect(host(2), RELAY, GOOD);
+        let is_good = |path: ReceiverPath| path.rate_bps > 10_000_000 && path.dropped == 0;
+        let begun = two.network.now();
+        let reports = within(share_until(&mut two.screen, is_good)).await;
+        let seconds = (two.network.now() - begun).as_secs();
+        assert!(u64::from(reports) <= seconds + 2, "{reports} reports in {seconds} s");
+    };
+    tokio::select! {
+        () = share => {}
+        () = async { while two.seen.next().await.is_some() {} } => panic!("the screen ended"),
+    }
 }
