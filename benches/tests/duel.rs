@@ -61,6 +61,24 @@ fn every_load_goes_through_ours_and_through_both_forwarders() {
 }
 
 #[test]
+fn input_is_measured_alone_and_amid_everything_else() {
+    let report: Report = serde_json::from_str(&line_of(&["--once", "--load", "mixed"])).unwrap();
+    let [alone, mixed] = report.rows.as_slice() else { panic!("{:?}", report.rows) };
+    assert_eq!((alone.load.as_str(), mixed.load.as_str()), ("input-alone", "input-mixed"));
+    for row in [alone, mixed] {
+        assert_eq!((row.receivers, row.frame_bytes, row.loss_pct), (1, 64, Some(0.0)), "{row:?}");
+        assert!(row.p50_ms > Some(0.0) && row.more["relay_cpu_pct"].as_f64() > Some(0.0), "{row:?}");
+    }
+    assert_eq!((mixed.cpu_ns_per_kib, alone.more.get("document_gbit_s")), (None, None));
+    for flow in ["document_gbit_s", "screen_gbit_s"] {
+        assert!(mixed.more[flow].as_f64() > Some(0.001), "{flow} in {mixed:?}");
+    }
+    for ratio in ["ours input-mixed/input-alone p50_ms", "ours input-mixed/input-alone p99_ms"] {
+        assert!(report.ratios.contains_key(ratio), "{ratio} in {:?}", report.ratios);
+    }
+}
+
+#[test]
 fn a_person_gets_a_table() {
     let output = duel(&["--only", "stock", "--receivers", "1", "--seconds", "0.2", "--runs", "1"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -74,6 +92,7 @@ fn what_cannot_be_run_says_what_to_do() {
         (&["--receivers", "0"][..], "say 1 to 2000", 2),
         (&["--load", "events", "--receivers", "3"], "it must be 1", 2),
         (&["--only", "other"], "--other-relay", 2),
+        (&["--only", "ours,stock", "--load", "mixed"], "leave it out of --only", 2),
         (&["--only", "ours", "--relay-bin", "/nowhere", "--runs", "1"], "--only ours", 3),
     ] {
         let output = duel(arguments);

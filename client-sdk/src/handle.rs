@@ -3,6 +3,7 @@ use crate::clock::Clock;
 use crate::command::Command;
 use crate::error::Disconnected;
 use crate::event::{EventSink, Refused};
+use crate::transport::SendWindow;
 use isi_e2ee::Keyring;
 use isi_wire::TrackAlias;
 use std::sync::Weak;
@@ -15,6 +16,7 @@ pub(crate) struct Shared {
     pub(crate) keyring: Keyring,
     pub(crate) clock: Clock,
     pub(crate) connection: quinn::Connection,
+    pub(crate) window: SendWindow,
     /// Changes with every epoch that the group enters.
     pub(crate) epoch: watch::Receiver<u64>,
     /// Set when the driver has stopped.

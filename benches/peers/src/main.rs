@@ -116,7 +116,7 @@ fn run(args: &Args) -> Result<(), PeerError> {
 
 async fn outcome(args: &Args) -> Result<Outcome, PeerError> {
     let plan = args.plan();
-    let tally = Arc::new(Tally::new(plan.receivers));
+    let tally = Arc::new(Tally::new(plan.measured_receivers()));
     let (address, pid) = (args.address, args.relay_pid);
     Ok(match args.peer {
         Peer::NatsServer => {

@@ -92,7 +92,7 @@ pub(crate) async fn connect(
     let frames_per_group = match plan.load {
         Load::Fanout | Load::Paced | Load::Small => FRAMES_PER_GROUP,
         Load::Messages => 4096,
-        Load::Events => u64::MAX,
+        Load::Events | Load::InputAlone | Load::InputMixed => u64::MAX,
     };
     Ok(MoqPublisher { track, group: None, frames_per_group, sent: 0, _broadcast: broadcast, _alive: alive })
 }

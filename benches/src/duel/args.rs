@@ -16,6 +16,7 @@ Examples:
   duel --only ours,stock,stock-tuned --load fanout --receivers 8 --frame-bytes 65536 --seconds 4 --runs 5 --json
   duel --only ours,moq-relay,nats-server --peers-dir DIR  also relays that others made, found in DIR or on the path
   duel --load paced --runs 5                            a shared screen instead of as much as goes
+  duel --load mixed --runs 5                            input by itself, and amid a shared screen and a document
   duel --only ours,other --other-relay OLD/isi-relay    two builds of this relay against each other
 
 Each relay is a process on one core, the load runs on another. Only the relay's processor time counts. The machine should have
@@ -42,9 +43,9 @@ pub(super) enum Command {
 /// What is compared, and how.
 #[derive(Debug, clap::Args)]
 pub struct DuelArgs {
-    /// Systems, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "ours,stock,stock-tuned", value_name = "SYSTEMS")]
-    pub(super) only: Vec<System>,
+    /// Systems, separated by commas; the default is ours, stock and stock-tuned, as far as they can carry the load.
+    #[arg(long, value_delimiter = ',', value_name = "SYSTEMS")]
+    only: Vec<System>,
     /// What is sent.
     #[arg(long, value_enum, default_value = "fanout")]
     pub(super) load: Load,
@@ -98,11 +99,24 @@ const FRAME_BYTES_MAX: usize = isi_wire::limits::OBJECT_BYTES_MAX;
 const SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 
 impl DuelArgs {
-    /// The load with its figures.
+    /// What each system is loaded with in each round.
     ///
     /// # Errors
-    /// [`DuelError::Arguments`]: out of bounds.
-    pub fn plan(&self) -> Result<Plan, DuelError> {
+    /// [`DuelError::Arguments`]: out of bounds, or a system that the load cannot go through.
+    pub fn plans(&self) -> Result<Vec<Plan>, DuelError> {
+        if let Some(system) = self.named().into_iter().find(|system| !system.carries(self.load)) {
+            return Err(DuelError::Arguments {
+                problem: format!("{system} cannot carry the load {}", self.load.name()),
+                next: "leave it out of --only".to_owned(),
+            });
+        }
+        let plan = self.plan()?;
+        let alone = (plan.load == Load::InputMixed).then(|| Plan { load: Load::InputAlone, ..plan.clone() });
+        Ok(alone.into_iter().chain([plan]).collect())
+    }
+
+    /// The load with its figures.
+    fn plan(&self) -> Result<Plan, DuelError> {
         let mut plan = self.load.plan();
         plan.receivers = self.receivers.unwrap_or(plan.receivers);
         plan.frame_bytes = self.frame_bytes.unwrap_or(plan.frame_bytes);
@@ -130,7 +144,7 @@ impl DuelArgs {
     /// [`DuelError::Arguments`]: `other` without its program.
     pub fn systems(&self) -> Result<Vec<System>, DuelError> {
         let mut systems: Vec<System> = Vec::new();
-        for &system in &self.only {
+        for system in self.named() {
             if !systems.contains(&system) {
                 systems.push(system);
             }
@@ -145,6 +159,14 @@ impl DuelArgs {
             systems.push(System::OursAgain);
         }
         Ok(systems)
+    }
+
+    fn named(&self) -> Vec<System> {
+        if self.only.is_empty() {
+            let default = [System::Ours, System::Stock, System::StockTuned];
+            return default.into_iter().filter(|system| system.carries(self.load)).collect();
+        }
+        self.only.clone()
     }
 
     /// Which programs and cores.

@@ -2,13 +2,15 @@
 
 use super::drive::{Outcome, drive};
 use super::error::DuelError;
+use super::ours_client::Door;
 use super::peers::{self, Papers};
 use super::plan::Plan;
 use super::quic::Dialler;
 use super::server::{Readiness, Server};
 use super::system::System;
 use super::tally::Tally;
-use super::through_ours::{self, Door};
+use super::through_mixed::{self, Beside};
+use super::through_ours;
 use super::through_stock;
 use isi_account::AccountKey;
 use isi_certs_dev::{DevCertificates, SavedFiles};
@@ -57,7 +59,7 @@ pub struct Ground {
     choices: Choices,
     certificates: DevCertificates,
     files: SavedFiles,
-    account: AccountKey,
+    account: Arc<AccountKey>,
     folder: Folder,
 }
 
@@ -68,6 +70,8 @@ pub struct Run {
     pub outcome: Outcome,
     /// Most memory the relay ever had resident.
     pub resident_bytes_max: u64,
+    /// What else went through it.
+    pub beside: Option<Beside>,
 }
 
 struct Folder(PathBuf);
@@ -94,7 +98,7 @@ impl Ground {
         fs::create_dir(folder.0.join(WORDS_FOLDER)).map_err(written)?;
         fs::write(folder.0.join(JWKS_FILE), account.jwks().to_json()).map_err(written)?;
         fs::write(folder.0.join(CONFIG_FILE), CONFIG).map_err(written)?;
-        Ok(Self { choices, certificates, files, account, folder })
+        Ok(Self { choices, certificates, files, account: Arc::new(account), folder })
     }
 
     /// One run of one system. It starts the relay, connects, measures, and ends the relay.
@@ -103,14 +107,14 @@ impl Ground {
     /// [`DuelError`]
     pub async fn run(&self, system: System, plan: &Plan) -> Result<Run, DuelError> {
         let server = self.start(system)?;
-        let tally = Arc::new(Tally::new(plan.receivers));
-        let outcome = self.outcome(system, &server, plan, &tally).await?;
+        let tally = Arc::new(Tally::new(plan.measured_receivers()));
+        let (outcome, beside) = self.outcome(system, &server, plan, &tally).await?;
         if outcome.measured.objects == 0 {
             return Err(DuelError::NothingDelivered { system });
         }
         let resident = server.resident_bytes_max();
         let resident_bytes_max = resident.map_err(|error| load_failed(system, &error))?;
-        Ok(Run { outcome, resident_bytes_max })
+        Ok(Run { outcome, resident_bytes_max, beside })
     }
 
     fn start(&self, system: System) -> Result<Server, DuelError> {
@@ -160,27 +164,52 @@ impl Ground {
         server: &Server,
         plan: &Plan,
         tally: &Arc<Tally>,
-    ) -> Result<Outcome, DuelError> {
+    ) -> Result<(Outcome, Option<Beside>), DuelError> {
         if system.is_peer() {
-            return peers::load(system, server, plan, self.papers(), self.choices.peers_dir.as_deref());
+            let outcome = peers::load(system, server, plan, self.papers(), self.choices.peers_dir.as_deref());
+            return Ok((outcome?, None));
         }
+        let failed = |error: &dyn Display| load_failed(system, error);
         let ca = self.certificates.ca_der();
-        let dialler = Dialler::new(server.address, ca).map_err(|error| load_failed(system, &error))?;
+        let dialler = Dialler::new(server.address, ca).map_err(|error| failed(&error))?;
         let outcome = match system {
             System::Ours | System::OursAgain | System::Other => {
-                let door =
-                    Door { account: &self.account, origin: format!("localhost:{}", server.address.port()) };
-                let publisher = through_ours::connect(&dialler, &door, plan, tally).await;
-                let mut publisher = publisher.map_err(|error| load_failed(system, &error))?;
-                drive(plan, &mut publisher, tally, server.pid()).await
+                return self.through_ours(system, server, &dialler, plan, tally).await;
             }
             _ => {
                 let publisher = through_stock::connect(&dialler, plan.receivers, tally).await;
-                let mut publisher = publisher.map_err(|error| load_failed(system, &error))?;
+                let mut publisher = publisher.map_err(|error| failed(&error))?;
                 drive(plan, &mut publisher, tally, server.pid()).await
             }
         };
-        outcome.map_err(|error| load_failed(system, &error))
+        Ok((outcome.map_err(|error| failed(&error))?, None))
+    }
+
+    async fn through_ours(
+        &self,
+        system: System,
+        server: &Server,
+        dialler: &Dialler,
+        plan: &Plan,
+        tally: &Arc<Tally>,
+    ) -> Result<(Outcome, Option<Beside>), DuelError> {
+        let failed = |error: &dyn Display| load_failed(system, error);
+        let origin = format!("localhost:{}", server.address.port());
+        let door = Door { account: Arc::clone(&self.account), origin };
+        let (mut publisher, others) = if plan.load.is_amid_others() {
+            let connected = through_mixed::connect(dialler, &door, plan, tally).await;
+            connected.map(|(publisher, others)| (publisher, Some(others)))
+        } else {
+            through_ours::connect(dialler, &door, plan, tally).await.map(|publisher| (publisher, None))
+        }
+        .map_err(|error| failed(&error))?;
+        let driven = drive(plan, &mut publisher, tally, server.pid()).await;
+        let outcome = driven.map_err(|error| failed(&error))?;
+        let beside = match others {
+            Some(others) => others.end().await.map_err(|error| failed(&error))?,
+            None => None,
+        };
+        Ok((outcome, beside))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod cutter;
 pub mod drive;
 pub mod error;
 pub mod ground;
+pub mod ours_client;
 pub mod peers;
 pub mod plan;
 pub mod quic;
@@ -18,6 +19,7 @@ pub mod server;
 pub mod system;
 pub mod table;
 pub mod tally;
+pub mod through_mixed;
 pub mod through_ours;
 pub mod through_stock;
 
@@ -58,7 +60,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn duel(args: &DuelArgs) -> Result<(), DuelError> {
-    let (plan, systems, choices) = (args.plan()?, args.systems()?, args.choices()?);
+    let (plans, systems, choices) = (args.plans()?, args.systems()?, args.choices()?);
     if choices.relay_core == choices.load_core {
         eprintln!(
             "warning: relay and load share a core, so that they slow each other down; have two cores or more"
@@ -71,7 +73,7 @@ fn duel(args: &DuelArgs) -> Result<(), DuelError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(system("start the load"))?;
     let ground = Ground::prepare(choices)?;
-    let report = runtime.block_on(rounds::play(&ground, machine, &plan, &systems, args.runs))?.report();
+    let report = runtime.block_on(rounds::play(&ground, machine, &plans, &systems, args.runs))?.report();
     publish(&report, args)
 }
 

@@ -20,6 +20,12 @@ pub enum Load {
     Events,
     /// Small frames to a crowd at a fixed rate (4 KiB at 60 per second to 200).
     Small,
+    /// Events to somebody who is in a meeting of 8 where nothing else is going on.
+    InputAlone,
+    /// The same events while the 8 take a shared screen, and the one who takes the events takes a document too, as fast as it
+    /// goes. Only ours; runs input-alone beside it.
+    #[value(name = "mixed", alias = "input-mixed")]
+    InputMixed,
 }
 
 /// One load with its figures, and how long it is measured.
@@ -42,7 +48,7 @@ pub struct Plan {
 }
 
 impl Load {
-    /// Its name in arguments and results.
+    /// Its name in results.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +57,15 @@ impl Load {
             Self::Messages => "messages",
             Self::Events => "events",
             Self::Small => "small",
+            Self::InputAlone => "input-alone",
+            Self::InputMixed => "input-mixed",
         }
+    }
+
+    /// Whether it is input amid everything else, with its own way through our relay.
+    #[must_use]
+    pub const fn is_amid_others(self) -> bool {
+        matches!(self, Self::InputAlone | Self::InputMixed)
     }
 
     /// The load as it is unless the arguments say otherwise.
@@ -63,6 +77,7 @@ impl Load {
             Self::Messages => (8, 1024, None),
             Self::Events => (1, 64, Some(250)),
             Self::Small => (200, 4 * 1024, Some(60)),
+            Self::InputAlone | Self::InputMixed => (8, 64, Some(250)),
         };
         let mut plan = Plan {
             load: self,
@@ -79,6 +94,12 @@ impl Load {
 }
 
 impl Plan {
+    /// How many of the receivers get the objects that are measured.
+    #[must_use]
+    pub const fn measured_receivers(&self) -> usize {
+        if self.load.is_amid_others() { 1 } else { self.receivers }
+    }
+
     /// How much is on its way at once: as said, or what suits the object's size.
     pub fn set_window(&mut self, objects: Option<usize>) {
         let saturating = || {

@@ -8,8 +8,8 @@ use isi_relay::tls::{TlsConfig, server_crypto};
 use isi_wire::ALPN;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TokioRuntime, TransportConfig,
-    VarInt,
+    AckFrequencyConfig, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig,
+    TokioRuntime, TransportConfig, VarInt,
 };
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -73,17 +73,20 @@ fn bind(args: &ServeArgs) -> io::Result<Endpoint> {
 }
 
 /// The settings of our relay, as far as a forwarder with a stream per frame can have them: its streams live shortly, so it is
-/// given more of them.
+/// given more of them. Our relay's send window follows the path up to this size.
 fn tuned() -> TransportConfig {
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(1452);
+    let mut acks = AckFrequencyConfig::default();
+    acks.ack_eliciting_threshold(VarInt::from_u32(10)).max_ack_delay(Some(Duration::from_millis(8)));
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(256))
         .stream_receive_window(VarInt::from_u32(512 * 1024))
-        .receive_window(VarInt::from_u32(64 * 512 * 1024))
-        .send_window(1024 * 1024)
-        .send_fairness(false)
+        .receive_window(VarInt::from_u32(65 * 512 * 1024))
+        .send_window(768 * 1024)
+        .send_fairness(true)
+        .ack_frequency_config(Some(acks))
         .mtu_discovery_config(Some(mtu))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(15_000))))
         .keep_alive_interval(Some(Duration::from_secs(5)));

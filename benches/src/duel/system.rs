@@ -1,5 +1,6 @@
 //! Who takes part.
 
+use super::plan::Load;
 use std::fmt;
 use std::str::FromStr;
 
@@ -84,6 +85,13 @@ impl System {
             Self::Nats => "no auth here; TLS over TCP",
             Self::Coturn => "no encryption, no fan-out: the sender makes the copies; UDP",
         }
+    }
+
+    /// Whether a load can go through it: some need what only this project's relay has.
+    #[must_use]
+    pub fn carries(self, load: Load) -> bool {
+        let is_ours = matches!(self, Self::Ours | Self::OursAgain | Self::Other);
+        is_ours || !load.is_amid_others()
     }
 
     /// Whether it is a program that others made.

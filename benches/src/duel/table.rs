@@ -18,7 +18,7 @@ pub fn render(report: &Report) -> String {
     line(
         &mut text,
         format_args!(
-            "{:<12} {:>9} {:>10} {:>8} {:>9} {:>9} {:>9} {:>7} {:>8}",
+            "{:<24} {:>9} {:>10} {:>8} {:>9} {:>9} {:>9} {:>7} {:>8}",
             "", "ns/KiB", "us/object", "Gbit/s", "p50 ms", "p99 ms", "max ms", "lost %", "RSS MiB"
         ),
     );
@@ -27,10 +27,15 @@ pub fn render(report: &Report) -> String {
     }
     line(&mut text, format_args!(""));
     for (name, ratio) in &report.ratios {
-        line(&mut text, format_args!("{name:<36} {ratio:>7.3}"));
+        line(&mut text, format_args!("{name:<44} {ratio:>7.3}"));
     }
     line(&mut text, format_args!(""));
+    let mut noted: Vec<&str> = Vec::new();
     for row in &report.rows {
+        if noted.contains(&row.system.as_str()) {
+            continue;
+        }
+        noted.push(&row.system);
         if let Some(note) = row.more.get("note").and_then(|note| note.as_str()) {
             line(&mut text, format_args!("{:<12} {note}", row.system));
         }
@@ -39,10 +44,21 @@ pub fn render(report: &Report) -> String {
 }
 
 fn row_line(row: &Row) -> String {
-    let [kib, object, gbit, p50, p99, max, loss, rss] = row.figures().map(|value| value.unwrap_or(f64::NAN));
+    // What is not known is not zero.
+    let shown =
+        |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
+    let [kib, object, gbit, p50, p99, max, loss, rss] = row.figures();
     format!(
-        "{:<12} {kib:>9.0} {object:>10.2} {gbit:>8.2} {p50:>9.2} {p99:>9.2} {max:>9.2} {loss:>7.2} {rss:>8.1}",
-        row.system
+        "{:<24} {:>9} {:>10} {:>8} {:>9} {:>9} {:>9} {:>7} {:>8}",
+        format!("{} {}", row.system, row.load),
+        shown(kib, 0),
+        shown(object, 2),
+        shown(gbit, 2),
+        shown(p50, 2),
+        shown(p99, 2),
+        shown(max, 2),
+        shown(loss, 2),
+        shown(rss, 1)
     )
 }
 

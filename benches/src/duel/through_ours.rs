@@ -2,84 +2,25 @@
 
 use super::cutter::Cutter;
 use super::drive::Publisher;
+use super::ours_client::{Client, Door, OursError, new_session};
 use super::plan::{Load, Plan};
-use super::quic::{DialError, Dialler};
+use super::quic::Dialler;
 use super::tally::Tally;
-use aws_lc_rs::error::{KeyRejected, Unspecified};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use bytes::Bytes;
-use isi_account::{AccountKey, ClaimsError, Role, TokenClaims};
+use isi_account::Role;
 use isi_load::stamp::Stamp;
-use isi_wire::limits::CONTROL_MESSAGE_BYTES_MAX;
-use isi_wire::{
-    Audience, ClientMessage, ConnectionNonce, DecodeError, DeliveryClass, FrameBuffer, GroupHeader,
-    ParticipantId, RelayMessage, RequestId, SessionId, TrackAlias, TrackId, TrackKind, join_proof_message,
-    write_object_length,
-};
+use isi_wire::{Audience, DeliveryClass, GroupHeader, TrackAlias, TrackKind, write_object_length};
 use quinn::{Connection, RecvStream, SendStream};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What the publisher's token allows: never what is measured.
-const BITS_PER_SECOND_MAX: u64 = 1_000_000_000_000;
 /// Frames between two keyframes, so in one group: a second of video.
-const FRAMES_PER_GROUP: u64 = 30;
+pub const FRAMES_PER_GROUP: u64 = 30;
 /// Messages that come back to back share a group.
 const MESSAGES_PER_GROUP: u64 = 4096;
+/// A stream that stays open.
+pub const ONE_GROUP: u64 = u64::MAX;
 /// Chunks read at once.
 const CHUNKS_AT_ONCE_MAX: usize = 32;
-
-/// Why our relay could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OursError {
-    /// No connection.
-    #[error(transparent)]
-    Dial(#[from] DialError),
-    /// The connection ended.
-    #[error("connection: {0}")]
-    Connection(#[from] quinn::ConnectionError),
-    /// A stream was stopped.
-    #[error("writing: {0}")]
-    Write(#[from] quinn::WriteError),
-    /// The relay ended its half of the control stream, or the connection.
-    #[error("reading: {0}")]
-    Read(#[from] quinn::ReadError),
-    /// The relay said something that this version of the wire has not.
-    #[error("the relay's answer: {0}")]
-    Wire(#[from] DecodeError),
-    /// The control stream ended, or the relay refused, in its own words.
-    #[error("the relay answered {0}")]
-    Refused(String),
-    /// A token could not be signed.
-    #[error("token: {0}")]
-    Token(#[from] ClaimsError),
-    /// No key pair.
-    #[error("key: {0}")]
-    Key(#[from] KeyRejected),
-    /// No random bytes, or no exporter.
-    #[error("no random bytes")]
-    Random(#[from] Unspecified),
-    /// This connection exports no secret to prove the key with.
-    #[error("TLS exporter")]
-    Exporter,
-}
-
-/// What lets clients in.
-pub struct Door<'a> {
-    /// Signs tokens; the relay knows its public key.
-    pub account: &'a AccountKey,
-    /// Whom tokens are for.
-    pub origin: String,
-}
-
-/// Somebody in the session, with the control stream.
-struct Client {
-    connection: Connection,
-    control: SendStream,
-    answers: RecvStream,
-    heard: FrameBuffer,
-    participant: ParticipantId,
-}
 
 /// Sends objects in groups.
 pub struct OursPublisher {
@@ -90,7 +31,7 @@ pub struct OursPublisher {
     sent: u64,
     group: Option<SendStream>,
     /// Of the receivers: who leaves ends its connection.
-    _receivers: Vec<Client>,
+    receivers: Vec<Client>,
 }
 
 impl Publisher for OursPublisher {
@@ -119,168 +60,111 @@ impl Publisher for OursPublisher {
     }
 }
 
+impl OursPublisher {
+    /// Publishes a track, and begins a group every so many objects.
+    ///
+    /// # Errors
+    /// [`OursError`]
+    pub async fn publish(
+        mut client: Client,
+        track: Track,
+        objects_per_group: u64,
+    ) -> Result<Self, OursError> {
+        let Track(kind, class, audience) = track;
+        let alias = client.publish(kind, class, audience).await?;
+        Ok(Self { client, alias, class, objects_per_group, sent: 0, group: None, receivers: Vec::new() })
+    }
+
+    /// What its receivers subscribe to.
+    #[must_use]
+    pub const fn alias(&self) -> TrackAlias {
+        self.alias
+    }
+
+    /// Another one who stays as long as this does.
+    pub fn keep(&mut self, receiver: Client) {
+        self.receivers.push(receiver);
+    }
+}
+
+/// What is published, how urgent it is, and who may have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Track(pub TrackKind, pub DeliveryClass, pub Audience);
+
+impl Track {
+    /// Frames of a screen, for everyone.
+    pub const SCREEN: Self = Self(TrackKind::Screen, DeliveryClass::Media, Audience::Everyone);
+    /// A document, for everyone.
+    pub const DOCUMENT: Self = Self(TrackKind::Document, DeliveryClass::Bulk, Audience::Everyone);
+
+    /// Input goes to the one whom it drives.
+    #[must_use]
+    pub const fn input(driven: &Client) -> Self {
+        Self(TrackKind::Input, DeliveryClass::Input, Audience::One(driven.participant))
+    }
+}
+
 /// Joins all receivers and the publisher, and subscribes.
 ///
 /// # Errors
 /// [`OursError`]
 pub async fn connect(
     dialler: &Dialler,
-    door: &Door<'_>,
+    door: &Door,
     plan: &Plan,
     tally: &Arc<Tally>,
 ) -> Result<OursPublisher, OursError> {
-    let mut session = SessionId([0; 16]);
-    aws_lc_rs::rand::fill(&mut session.0)?;
-    let mut publisher = Client::join(dialler, door, session, Role::Organizer, "publisher").await?;
+    let session = new_session()?;
+    let publisher = Client::join(dialler, door, session, Role::Organizer, "publisher").await?;
     let mut receivers = Vec::with_capacity(plan.receivers);
     for number in 0..plan.receivers {
-        receivers
-            .push(Client::join(dialler, door, session, Role::Viewer, &format!("receiver-{number}")).await?);
+        let receiver =
+            Client::join(dialler, door, session, Role::Viewer, &format!("receiver-{number}")).await?;
+        let tally = Arc::clone(tally);
+        tokio::spawn(receive(receiver.connection.clone(), move |stamp, bytes| tally.arrived(stamp, bytes)));
+        receivers.push(receiver);
     }
-    let (kind, class, audience) = track_of(plan, &receivers);
-    let alias = publisher.publish(kind, class, audience).await?;
-    for receiver in &mut receivers {
-        if audience == Audience::Everyone {
-            receiver.subscribe(alias).await?;
+    let track = match (plan.load, receivers.as_slice()) {
+        (Load::Events, [driven]) => Track::input(driven),
+        _ => Track::SCREEN,
+    };
+    let mut publisher = OursPublisher::publish(publisher, track, objects_per_group(plan.load)).await?;
+    for mut receiver in receivers {
+        if track.2 == Audience::Everyone {
+            receiver.subscribe(publisher.alias()).await?;
         }
-        tokio::spawn(receive(receiver.connection.clone(), Arc::clone(tally)));
+        publisher.keep(receiver);
     }
-    let objects_per_group = match plan.load {
+    Ok(publisher)
+}
+
+const fn objects_per_group(load: Load) -> u64 {
+    match load {
         Load::Fanout | Load::Paced | Load::Small => FRAMES_PER_GROUP,
         Load::Messages => MESSAGES_PER_GROUP,
         // A lease has one stream.
-        Load::Events => u64::MAX,
-    };
-    Ok(OursPublisher {
-        client: publisher,
-        alias,
-        class,
-        objects_per_group,
-        sent: 0,
-        group: None,
-        _receivers: receivers,
-    })
-}
-
-/// Input goes to the one whom it drives; all else is for everyone.
-fn track_of(plan: &Plan, receivers: &[Client]) -> (TrackKind, DeliveryClass, Audience) {
-    match (plan.load, receivers) {
-        (Load::Events, [driven]) => {
-            (TrackKind::Input, DeliveryClass::Input, Audience::One(driven.participant))
-        }
-        _ => (TrackKind::Screen, DeliveryClass::Media, Audience::Everyone),
+        Load::Events | Load::InputAlone | Load::InputMixed => ONE_GROUP,
     }
 }
 
-impl Client {
-    async fn join(
-        dialler: &Dialler,
-        door: &Door<'_>,
-        session: SessionId,
-        role: Role,
-        subject: &str,
-    ) -> Result<Self, OursError> {
-        let key = Ed25519KeyPair::generate()?;
-        let mut public_key = [0; 32];
-        for (to, from) in public_key.iter_mut().zip(key.public_key().as_ref()) {
-            *to = *from;
-        }
-        let claims = TokenClaims::new(role, &door.origin, session, subject, &public_key);
-        let claims = claims.jti(subject).limits(BITS_PER_SECOND_MAX, 8);
-        let token = door.account.sign_token(&claims, unix_seconds())?;
-        let connection = dialler.dial().await?;
-        let (control, answers) = connection.open_bi().await?;
-        let heard = FrameBuffer::new(CONTROL_MESSAGE_BYTES_MAX);
-        let mut client = Self { connection, control, answers, heard, participant: ParticipantId(0) };
-        let mut nonce = ConnectionNonce([0; 32]);
-        aws_lc_rs::rand::fill(&mut nonce.0)?;
-        client.say(&ClientMessage::Hello { nonce }).await?;
-        let relay_nonce = client
-            .hear(|message| match message {
-                RelayMessage::Challenge { nonce } => Some(nonce),
-                _ => None,
-            })
-            .await?;
-        let mut exporter = [0; 32];
-        let exported = client.connection.export_keying_material(&mut exporter, b"EXPORTER-isi-join", b"");
-        exported.map_err(|_| OursError::Exporter)?;
-        let signed = key.sign(&join_proof_message(&door.origin, &nonce, &relay_nonce, subject, &exporter));
-        let proof = signed.as_ref().try_into().map_err(|_| OursError::Exporter)?;
-        client.say(&ClientMessage::Join { token: token.into(), public_key, proof, resume: None }).await?;
-        client.participant = client
-            .hear(|message| match message {
-                RelayMessage::Joined(joined) => Some(joined.participant),
-                _ => None,
-            })
-            .await?;
-        Ok(client)
-    }
-
-    async fn publish(
-        &mut self,
-        kind: TrackKind,
-        class: DeliveryClass,
-        audience: Audience,
-    ) -> Result<TrackAlias, OursError> {
-        let (request, track) = (RequestId(1), TrackId(1));
-        self.say(&ClientMessage::Publish { request, track, kind, class, audience }).await?;
-        self.hear(|message| match message {
-            RelayMessage::Published { alias, .. } => Some(alias),
-            _ => None,
-        })
-        .await
-    }
-
-    async fn subscribe(&mut self, alias: TrackAlias) -> Result<(), OursError> {
-        self.say(&ClientMessage::Subscribe { request: RequestId(2), alias }).await?;
-        self.hear(|message| match message {
-            RelayMessage::Done { .. } => Some(()),
-            _ => None,
-        })
-        .await
-    }
-
-    async fn say(&mut self, message: &ClientMessage) -> Result<(), OursError> {
-        let mut bytes = Vec::new();
-        message.encode(&mut bytes);
-        Ok(self.control.write_all(&bytes).await?)
-    }
-
-    /// Waits for the answer; presence, which others' joins bring, is passed over.
-    async fn hear<T>(&mut self, mut answer: impl FnMut(RelayMessage) -> Option<T>) -> Result<T, OursError> {
-        loop {
-            while let Some(frame) = self.heard.next_frame()? {
-                let message = RelayMessage::decode(frame)?;
-                if let RelayMessage::Refused { .. } = message {
-                    return Err(OursError::Refused(format!("{message:?}")));
-                }
-                if let Some(found) = answer(message) {
-                    return Ok(found);
-                }
-            }
-            match self.answers.read_chunk(CONTROL_MESSAGE_BYTES_MAX, true).await? {
-                Some(chunk) => self.heard.push(&chunk.bytes),
-                None => return Err(OursError::Refused("by ending the control stream".to_owned())),
-            }
-        }
-    }
-}
-
-/// The relay's first stream is the log, where nothing is said; each other one is a group.
-async fn receive(connection: Connection, tally: Arc<Tally>) {
+/// Tells of every object that becomes whole. The relay's first stream is the log, where nothing is said; each other one is a group.
+pub async fn receive(
+    connection: Connection,
+    arrived: impl Fn(&Stamp, usize) + Clone + Send + Sync + 'static,
+) {
     while let Ok(stream) = connection.accept_uni().await {
-        tokio::spawn(read_group(stream, Arc::clone(&tally)));
+        tokio::spawn(read_group(stream, arrived.clone()));
     }
 }
 
-async fn read_group(mut stream: RecvStream, tally: Arc<Tally>) {
+async fn read_group(mut stream: RecvStream, arrived: impl Fn(&Stamp, usize)) {
     let mut cutter = Cutter::default();
     let mut chunks = [const { Bytes::new() }; CHUNKS_AT_ONCE_MAX];
     while let Ok(Some(count)) = stream.read_chunks(&mut chunks).await {
         for chunk in chunks.get(..count).unwrap_or_default() {
             let cut = cutter.push(chunk, |stamp, bytes| {
                 if let Some(stamp) = Stamp::read(stamp) {
-                    tally.arrived(&stamp, bytes);
+                    arrived(&stamp, bytes);
                 }
             });
             if cut.is_err() {
@@ -288,8 +172,4 @@ async fn read_group(mut stream: RecvStream, tally: Arc<Tally>) {
             }
         }
     }
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -113,6 +113,7 @@ impl Start {
             keyring: group.keyring(),
             clock,
             connection: link.connection.clone(),
+            window: link.window.clone(),
             epoch: epochs,
             end: ended,
             commands: commands.downgrade(),

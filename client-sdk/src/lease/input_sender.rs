@@ -4,7 +4,7 @@ use crate::error::InputSendError;
 use crate::handle::{Notice, Shared};
 use crate::payload::{InputEvent, InputMessage};
 use crate::track::{OwnTrack, TrackState};
-use crate::transport::{GroupWriter, PRIORITY_INPUT};
+use crate::transport::{GroupWriter, Priority};
 use isi_e2ee::{SealMeta, Sealer};
 use isi_wire::{DeliveryClass, GroupHeader, TrackAlias, TrackId, TrackKind};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl InputSender {
             next_sequence: 0,
         };
         // Dropping `sender` on failure gives the lease up.
-        let writer = GroupWriter::open(&sender.shared.connection, header, PRIORITY_INPUT).await;
+        let writer = GroupWriter::open(&sender.shared.window, header, Priority::Input).await;
         sender.writer = Some(writer.map_err(|_| InputSendError::LeaseEnded)?);
         Ok(sender)
     }

@@ -48,7 +48,8 @@ impl LivePublisher {
         self.state.delivery()
     }
 
-    /// Waits for the next such report; `None` when the track has ended. Cancel safe.
+    /// The newest such report, unless a call gave it already; then waits for the next. `None` when the track has ended.
+    /// Cancel safe.
     pub async fn next_delivery(&self) -> Option<Arc<Delivery>> {
         self.state.next_delivery().await
     }

@@ -1,17 +1,32 @@
 use super::Delivery;
 use isi_e2ee::Sealer;
 use isi_wire::TrackAlias;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 /// What the driver tells the publisher of a track.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TrackState {
     keyframe_wanted: AtomicBool,
     ended: AtomicBool,
     changed: Notify,
     delivery: watch::Sender<Option<Arc<Delivery>>>,
+    /// Knows which report was the last that somebody has heard.
+    heard: Mutex<watch::Receiver<Option<Arc<Delivery>>>>,
+}
+
+impl Default for TrackState {
+    fn default() -> Self {
+        let (delivery, heard) = watch::channel(None);
+        Self {
+            keyframe_wanted: AtomicBool::default(),
+            ended: AtomicBool::default(),
+            changed: Notify::default(),
+            delivery,
+            heard: Mutex::new(heard),
+        }
+    }
 }
 
 /// A track that the relay has accepted.
@@ -52,15 +67,20 @@ impl TrackState {
         self.delivery.borrow().clone()
     }
 
-    /// `None` when the track has ended.
+    /// The newest report, unless it was heard already; then the next. `None` when the track has ended.
     pub(crate) async fn next_delivery(&self) -> Option<Arc<Delivery>> {
-        let mut changes = self.delivery.subscribe();
         if self.is_ended() {
             return None;
         }
+        let mut changes = self.heard().clone();
         // Fails only when the sender is gone, which is this.
         let _ = changes.changed().await;
-        self.delivery()
+        self.heard().borrow_and_update().clone()
+    }
+
+    // A poisoned lock means a panic elsewhere; which report was heard is as valid as before.
+    fn heard(&self) -> MutexGuard<'_, watch::Receiver<Option<Arc<Delivery>>>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn end(&self) {
@@ -77,6 +97,9 @@ impl TrackState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use isi_testkit::within;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     fn delivery(receivers: u32) -> Delivery {
         Delivery { receivers, slowest: Vec::new() }
@@ -86,7 +109,6 @@ mod tests {
     async fn whoever_waits_hears_the_next_report_and_of_the_end() {
         let state = Arc::new(TrackState::default());
         assert_eq!(state.delivery(), None);
-        state.set_delivery(delivery(1));
         let waiting = tokio::spawn({
             let state = Arc::clone(&state);
             async move { (state.next_delivery().await, state.next_delivery().await, state.next_delivery().await) }
@@ -97,5 +119,18 @@ mod tests {
         tokio::task::yield_now().await;
         state.end();
         assert_eq!(waiting.await.unwrap(), (Some(Arc::new(delivery(2))), None, None));
+    }
+
+    #[tokio::test]
+    async fn whoever_was_busy_hears_the_newest_report_once() {
+        let state = TrackState::default();
+        state.set_delivery(delivery(1));
+        state.set_delivery(delivery(2));
+        assert_eq!(within(state.next_delivery()).await.as_deref(), Some(&delivery(2)));
+        let mut next = pin!(state.next_delivery());
+        let heard = next.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(heard.is_pending(), "a report was heard twice");
+        state.set_delivery(delivery(3));
+        assert_eq!(within(next).await.as_deref(), Some(&delivery(3)));
     }
 }

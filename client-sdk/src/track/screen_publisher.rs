@@ -3,7 +3,7 @@ use crate::error::{Disconnected, TrackSendError};
 use crate::handle::Shared;
 use crate::limits::FRAME_WRITE_TIMEOUT;
 use crate::payload::ScreenFrame;
-use crate::transport::GroupWriter;
+use crate::transport::{GroupWriter, Priority};
 use isi_e2ee::{SealError, SealMeta, Sealer};
 use isi_wire::{DeliveryClass, GroupHeader, TrackAlias};
 use std::sync::Arc;
@@ -59,7 +59,8 @@ impl ScreenPublisher {
         self.state.delivery()
     }
 
-    /// Waits for the next such report; `None` when the track has ended. Cancel safe.
+    /// The newest such report, unless a call gave it already; then waits for the next. `None` when the track has ended.
+    /// Cancel safe.
     pub async fn next_delivery(&self) -> Option<Arc<Delivery>> {
         self.state.next_delivery().await
     }
@@ -115,7 +116,7 @@ impl ScreenPublisher {
     async fn open_group(&self) -> Result<GroupWriter, Disconnected> {
         let header =
             GroupHeader { alias: self.alias, group: self.group, class: DeliveryClass::Media, offset: 0 };
-        GroupWriter::open(&self.shared.connection, header, crate::transport::PRIORITY_MEDIA).await
+        GroupWriter::open(&self.shared.window, header, Priority::Media).await
     }
 }
 

@@ -1,4 +1,5 @@
 use super::tls::client_crypto;
+use super::window::SEND_WINDOW_BYTES;
 use crate::error::{Disconnected, JoinError};
 use crate::options::ConnectOptions;
 use quinn::{ClientConfig, ConnectionError, Endpoint, TransportConfig, VarInt};
@@ -16,8 +17,6 @@ const UNI_STREAMS_MAX: u32 = 256;
 const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// Unread bytes of all streams.
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
-/// Written bytes that wait for acknowledgement: the bound on how stale our own frames get.
-const SEND_WINDOW_BYTES: u64 = 1024 * 1024;
 const DATAGRAM_BUFFER_BYTES: usize = 128 * 1024;
 
 /// A connection before the join.

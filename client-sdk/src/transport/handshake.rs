@@ -1,4 +1,4 @@
-use super::{Dialled, FrameReader, Incoming, OutQueue, PRIORITY_CONTROL, dial};
+use super::{Dialled, FrameReader, Incoming, OutQueue, SendWindow, dial};
 use crate::credentials::{ConnectionKey, TokenClaims};
 use crate::error::{Disconnected, JoinError};
 use crate::options::ConnectOptions;
@@ -16,6 +16,7 @@ pub(crate) struct Link {
     /// Kept so that the socket lives, and to wait for the close to go out.
     pub(crate) endpoint: Endpoint,
     pub(crate) connection: quinn::Connection,
+    pub(crate) window: SendWindow,
     pub(crate) control: FrameReader,
     pub(crate) control_out: OutQueue,
     pub(crate) log_out: OutQueue,
@@ -60,7 +61,8 @@ async fn join(
     let lost = |error: quinn::ConnectionError| JoinError::Refused(Disconnected::from_connection(&error));
     let (send, receive) = connection.open_bi().await.map_err(lost)?;
     let mut control = FrameReader::new(receive, CONTROL_MESSAGE_BYTES_MAX);
-    let mut control_out = OutQueue::new(send, PRIORITY_CONTROL);
+    let window = SendWindow::new(connection.clone());
+    let mut control_out = OutQueue::new(window.clone(), send);
     let client_nonce = random_nonce()?;
     control_out.push(|out| ClientMessage::Hello { nonce: client_nonce }.encode(out));
     control_out.flush().await.map_err(JoinError::Refused)?;
@@ -84,10 +86,10 @@ async fn join(
     let RelayMessage::Joined(joined) = next(&mut control).await? else {
         return Err(JoinError::Refused(Disconnected::RelayBrokeProtocol));
     };
-    let mut log_out = OutQueue::new(connection.open_uni().await.map_err(lost)?, PRIORITY_CONTROL);
+    let mut log_out = OutQueue::new(window.clone(), connection.open_uni().await.map_err(lost)?);
     log_out.push(|out| StreamType::Log.encode(out));
     let incoming = Incoming::new(connection.clone());
-    Ok((Link { endpoint, connection, control, control_out, log_out, incoming }, joined))
+    Ok((Link { endpoint, connection, window, control, control_out, log_out, incoming }, joined))
 }
 
 async fn next(control: &mut FrameReader) -> Result<RelayMessage, JoinError> {

@@ -6,6 +6,7 @@ mod handshake;
 mod incoming;
 mod outgoing;
 mod tls;
+mod window;
 
 pub(crate) use dial::{Dialled, dial};
 pub(crate) use framed::FrameReader;
@@ -13,10 +14,4 @@ pub(crate) use handshake::{Link, enter};
 pub(crate) use incoming::{Incoming, IncomingGroup, NextObject, Opened};
 pub(crate) use outgoing::{GroupWriter, OutQueue};
 pub use tls::TrustError;
-
-/// quinn sends streams of a higher priority first.
-pub(crate) const PRIORITY_MEDIA: i32 = 0;
-/// Keyboard and clicks go before everything else.
-pub(crate) const PRIORITY_INPUT: i32 = 10;
-/// Control and log come before media, after input.
-pub(crate) const PRIORITY_CONTROL: i32 = 5;
+pub(crate) use window::{Priority, SendWindow};

@@ -1,3 +1,4 @@
+use super::{Priority, SendWindow};
 use crate::error::Disconnected;
 use crate::limits::OUTGOING_BYTES_MAX;
 use bytes::{Buf as _, BytesMut};
@@ -7,15 +8,17 @@ use quinn::{SendStream, VarInt, WriteError};
 /// What waits to go out on a stream that lives as long as the connection.
 #[derive(Debug)]
 pub(crate) struct OutQueue {
+    window: SendWindow,
     stream: SendStream,
     waiting: BytesMut,
 }
 
 impl OutQueue {
-    pub(crate) fn new(stream: SendStream, priority: i32) -> Self {
+    /// For a stream of this window's connection.
+    pub(crate) fn new(window: SendWindow, stream: SendStream) -> Self {
         // The stream is ours and open: the call cannot fail in a way that matters.
-        let _ = stream.set_priority(priority);
-        Self { stream, waiting: BytesMut::new() }
+        let _ = stream.set_priority(Priority::Control as i32);
+        Self { window, stream, waiting: BytesMut::new() }
     }
 
     /// Appends what `encode` writes.
@@ -37,8 +40,8 @@ impl OutQueue {
     /// Writes until nothing waits. Cancel safe: what was written is taken off at once.
     pub(crate) async fn flush(&mut self) -> Result<(), Disconnected> {
         while !self.waiting.is_empty() {
-            let written = self.stream.write(&self.waiting).await.map_err(|error| disconnected(&error))?;
-            self.waiting.advance(written);
+            let written = self.window.write(&mut self.stream, Priority::Control, &self.waiting).await;
+            self.waiting.advance(written.map_err(|error| disconnected(&error))?);
         }
         Ok(())
     }
@@ -47,21 +50,23 @@ impl OutQueue {
 /// One group's stream. Dropped before its end it is reset: a cut group must not look whole.
 #[derive(Debug)]
 pub(crate) struct GroupWriter {
+    window: SendWindow,
     stream: SendStream,
+    priority: Priority,
     open: bool,
 }
 
 impl GroupWriter {
     /// Opens the stream and writes the group's header.
     pub(crate) async fn open(
-        connection: &quinn::Connection,
+        window: &SendWindow,
         header: GroupHeader,
-        priority: i32,
+        priority: Priority,
     ) -> Result<Self, Disconnected> {
-        let stream = connection.open_uni().await.map_err(|error| Disconnected::from_connection(&error))?;
+        let stream = window.open_uni().await.map_err(|error| Disconnected::from_connection(&error))?;
         // The stream is ours and open: the call cannot fail in a way that matters.
-        let _ = stream.set_priority(priority);
-        let mut writer = Self { stream, open: true };
+        let _ = stream.set_priority(priority as i32);
+        let mut writer = Self { window: window.clone(), stream, priority, open: true };
         let mut bytes = Vec::with_capacity(1 + GroupHeader::BYTES_MAX);
         header.encode(&mut bytes);
         writer.write(&bytes).await?;
@@ -82,8 +87,12 @@ impl GroupWriter {
         let _ = self.stream.finish();
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), Disconnected> {
-        self.stream.write_all(bytes).await.map_err(|error| disconnected(&error))
+    async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Disconnected> {
+        while !bytes.is_empty() {
+            let written = self.window.write(&mut self.stream, self.priority, bytes).await;
+            bytes.advance(written.map_err(|error| disconnected(&error))?);
+        }
+        Ok(())
     }
 }
 

@@ -147,6 +147,21 @@ async fn a_new_lease_ends_the_one_before() {
 }
 
 #[tokio::test]
+async fn timers_of_other_things_end_no_lease() {
+    let world = World::start();
+    let (mut root, [mut one]) = world.people([Role::Participant; 1]).await;
+    let (mut receiver, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
+    // Join requests are collected for a while: that one is let in means that a timer of the driven one has run out.
+    let invitation = root.session.invite().await.unwrap();
+    let _late = world.join(Role::Participant, "late", &invitation).await;
+    sender.send(key(0x61, true), 0).await.unwrap();
+    assert_eq!(applied(&mut receiver).await, Some(InputToApply::Event { event: key(0x61, true), at_us: 0 }));
+    root.session.end_lease().await.unwrap();
+    assert_eq!(applied(&mut receiver).await, Some(InputToApply::Release(key(0x61, false))));
+    assert_eq!(receiver.ended(), Some(LeaseEndReason::Revoked));
+}
+
+#[tokio::test]
 async fn what_the_scope_leaves_out_is_not_applied() {
     let world = World::start();
     let (mut root, [mut one]) = world.people([Role::Participant; 1]).await;

@@ -12,8 +12,9 @@ use isi_wire::limits::{
 pub const INPUT: ClassBudget = ClassBudget { bytes_max: 64 * 1024, ms_max: 2_000 };
 /// Datagrams of one track waiting for a receiver. Over it the oldest are dropped and counted.
 pub const LIVE: ClassBudget = ClassBudget { bytes_max: 32 * 1024, ms_max: 200 };
-/// Media of one track waiting for a receiver: two of the largest objects. Over it the oldest group is reset,
-/// and a keyframe asked for if that was the newest.
+/// Media of one track waiting for a receiver: two of the largest objects. Over the bytes groups that have not begun
+/// are left out up to the newest; then, and over the time, the oldest group is reset, and a keyframe asked for if
+/// that was the newest.
 pub const MEDIA: ClassBudget = ClassBudget { bytes_max: 2 * OBJECT_BYTES_MAX, ms_max: 3_000 };
 /// Bulk of one group waiting for a receiver. Over the bytes the sender waits; a receiver that lets them lie
 /// for the time is reset, and may resume from its offset.
@@ -37,9 +38,12 @@ pub const WAITING_BYTES_PER_RECEIVER_MAX: usize = 16 * 1024 * 1024;
 pub const CONTROL_MESSAGES_MAX: usize = 2 * PARTICIPANTS_PER_SESSION_MAX;
 /// Tracks of one participant at a time; more are refused (`Limit`).
 pub const TRACKS_PER_PARTICIPANT_MAX: usize = 64;
-/// Groups of one track at a time, open or not yet with every receiver. Media: the oldest is reset; input and
-/// bulk: another one is refused.
-pub const GROUPS_PER_TRACK_MAX: usize = 4;
+/// Groups of one track at a time, open or not yet with every receiver: two seconds of groups of one frame. Media:
+/// the oldest that nobody has in transfer is reset, or else the oldest; input and bulk: another one is refused.
+pub const GROUPS_PER_TRACK_MAX: usize = 64;
+/// A media group that waits this long to begin, while a newer one is there, shows that its receiver is behind: of
+/// the groups that have not begun it gets only the newest. One that keeps up and had no turn yet loses nothing.
+pub const SUPERSEDED_MS_MIN: u64 = 250;
 /// Subjects barred by a kick; further kicks are refused (`Limit`).
 pub const BARRED_SUBJECTS_MAX: usize = 4096;
 /// Tracks a participant may announce per second: each costs a message to everybody. More are refused
@@ -73,6 +77,8 @@ pub struct SessionLimits {
     pub tracks_per_participant_max: usize,
     /// See [`GROUPS_PER_TRACK_MAX`].
     pub groups_per_track_max: usize,
+    /// See [`SUPERSEDED_MS_MIN`].
+    pub superseded_ms_min: u64,
     /// See [`CONTROL_MESSAGES_MAX`].
     pub control_messages_max: usize,
     /// See [`BARRED_SUBJECTS_MAX`].
@@ -108,6 +114,7 @@ impl Default for SessionLimits {
             tracks_max: TRACKS_PER_SESSION_MAX,
             tracks_per_participant_max: TRACKS_PER_PARTICIPANT_MAX,
             groups_per_track_max: GROUPS_PER_TRACK_MAX,
+            superseded_ms_min: SUPERSEDED_MS_MIN,
             control_messages_max: CONTROL_MESSAGES_MAX,
             barred_subjects_max: BARRED_SUBJECTS_MAX,
             keyframe_interval_ms_min: KEYFRAME_INTERVAL_MS_MIN,

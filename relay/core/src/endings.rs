@@ -7,6 +7,7 @@ use crate::timers::Timer;
 use crate::track::Lane;
 use crate::{EgressId, IngressId, Session, Timestamp, Write};
 use isi_wire::{DeliveryClass, ParticipantId, ResetCode};
+use std::collections::VecDeque;
 
 impl Session {
     /// A receiver has stopped a stream, or it broke: no further [`Write`] names it. The shell resets it.
@@ -18,10 +19,15 @@ impl Session {
     }
 
     /// A stream takes nothing now, or cannot be opened yet: until [`release_egress`](Self::release_egress) no
-    /// [`Write::Stream`] brings bytes for it. Other streams go on, of media a newer group of the same track. Its
-    /// budget runs on, and it still gets its end. Without effect on a stream that is gone or another's.
+    /// [`Write::Stream`] brings bytes for it. Other streams go on, the next group of the same track too. Its budget
+    /// runs on, and it still gets its end. Without effect on a stream that is gone, not begun or another's.
+    ///
+    /// It is for a stream that its receiver holds back. When the whole connection is full, give no
+    /// [room](crate::WriteRoom) instead: for a held media group the next one begins, and of many that have begun a slow
+    /// receiver gets none whole.
     pub fn hold_egress(&mut self, to: ParticipantId, egress: EgressId) {
         if let Some(egress) = self.egress_of(to, egress)
+            && egress.opened
             && !std::mem::replace(&mut egress.held, true)
         {
             self.stats.streams_held += 1;
@@ -78,7 +84,7 @@ impl Session {
         let Some(egress) = self.egresses.remove(key) else { return };
         let lane = &mut self.peers.lanes[egress.lane];
         let receiver = lane.receiver;
-        lane.egresses.retain(|other| *other != key);
+        take_out(&mut lane.egresses, key);
         if let Some(code) = reset
             && egress.opened
         {
@@ -138,7 +144,7 @@ impl Session {
         self.timers.disarm(Timer::Pace(key));
         let alias = self.groups[key].alias;
         if let Some(track) = self.tracks.get_mut(alias) {
-            track.groups.retain(|other| *other != key);
+            take_out(&mut track.groups, key);
         }
         self.end_if_drained(alias);
     }
@@ -155,5 +161,12 @@ impl Session {
                 }
             }
         }
+    }
+}
+
+/// Mostly it is the first.
+fn take_out<T>(queue: &mut VecDeque<Key<T>>, key: Key<T>) {
+    if let Some(at) = queue.iter().position(|other| *other == key) {
+        queue.remove(at);
     }
 }

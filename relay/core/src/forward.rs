@@ -53,8 +53,9 @@ impl Session {
     /// nothing, and again when there is more `room`. The bytes of a [`Write::Stream`] are put into `chunks`,
     /// which is emptied first: keep it, so that its memory is used again.
     ///
-    /// Order: ends of streams, control, input, log, datagrams, media (newest group of each track first), bulk.
-    /// Tracks of a class take turns, by bytes.
+    /// Order: ends of streams, control, input, log, datagrams, media, bulk. Tracks of a class take turns, by bytes.
+    /// Groups of a track go in order, each finished before the next begins as far as it is there. Of media that has
+    /// waited to begin for [`SUPERSEDED_MS_MIN`](crate::budgets::SUPERSEDED_MS_MIN) only the newest group is left.
     pub fn next_write(
         &mut self,
         now: Timestamp,

@@ -1,3 +1,4 @@
+use crate::Timestamp;
 use crate::admit::Door;
 use crate::arena::Key;
 use crate::buffer::{Cursor, SharedBuffer};
@@ -13,6 +14,7 @@ pub(crate) struct Group {
     pub(crate) class: DeliveryClass,
     pub(crate) number: u64,
     pub(crate) publisher: Key<Participant>,
+    pub(crate) began: Timestamp,
     /// Stream type and header as they came; they go out unchanged.
     pub(crate) header: Bytes,
     pub(crate) buffer: SharedBuffer,
@@ -42,8 +44,9 @@ pub(crate) struct Egress {
     pub(crate) lane: Key<Lane>,
     /// Where it stands in the group's list, so that it is taken out without a search.
     pub(crate) slot: usize,
+    /// Whether its beginning was written. Those of a lane open in order.
     pub(crate) opened: bool,
-    /// The shell says that the stream takes nothing now.
+    /// The shell says that the stream, which was opened, takes nothing now.
     pub(crate) held: bool,
     pub(crate) cursor: Cursor,
     /// Bytes of all chunks already passed.

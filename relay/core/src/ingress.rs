@@ -19,7 +19,7 @@ impl Session {
     /// [`GroupRefused::Reset`]: stop the stream, the connection goes on; [`GroupRefused::Violation`]: close it.
     pub fn open_group(
         &mut self,
-        _now: Timestamp,
+        now: Timestamp,
         from: ParticipantId,
         header: GroupHeader,
         header_bytes: Bytes,
@@ -29,7 +29,7 @@ impl Session {
         self.make_way(header.alias)?;
         // A few bytes of their own: a slice of the receive buffer would keep all of it.
         let header_bytes = Bytes::copy_from_slice(&header_bytes);
-        Ok(IngressId(self.begin_group(publisher, header, header_bytes)))
+        Ok(IngressId(self.begin_group(now, publisher, header, header_bytes)))
     }
 
     fn check_header(&self, from: Key<Participant>, header: GroupHeader) -> Result<(), GroupRefused> {
@@ -73,12 +73,14 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps a track at its number of groups: an old media group makes way, reliable ones do not.
+    /// Keeps a track at its number of groups: an old media group makes way, if there is one that nobody has in
+    /// transfer; reliable ones do not.
     fn make_way(&mut self, alias: TrackAlias) -> Result<(), GroupRefused> {
         while let Some(track) = self.tracks.get(alias)
             && track.groups.len() >= self.limits.groups_per_track_max
         {
-            match track.groups.front() {
+            let idle = track.groups.iter().find(|key| !self.is_in_transfer(**key));
+            match idle.or(track.groups.front()) {
                 Some(oldest) if track.class == DeliveryClass::Media => {
                     self.end_group(*oldest, ResetCode::Stale)
                 }
@@ -88,8 +90,13 @@ impl Session {
         Ok(())
     }
 
+    fn is_in_transfer(&self, key: Key<Group>) -> bool {
+        self.groups[key].egresses.iter().any(|egress| self.egresses[*egress].opened)
+    }
+
     fn begin_group(
         &mut self,
+        now: Timestamp,
         publisher: Key<Participant>,
         header: GroupHeader,
         header_bytes: Bytes,
@@ -99,6 +106,7 @@ impl Session {
             class: header.class,
             number: header.group,
             publisher,
+            began: now,
             header: header_bytes,
             buffer: SharedBuffer::default(),
             egresses: Vec::new(),

@@ -6,7 +6,7 @@ use crate::directory::NO_SUCH_ALIAS;
 use crate::group::{Egress, Group};
 use crate::participant::Participant;
 use crate::timers::Timer;
-use crate::track::{Lane, Named};
+use crate::track::{Lane, Named, Track};
 use crate::{Session, Timestamp, Violation};
 use isi_wire::{DeliveryClass, RelayMessage, ResetCode, TrackAlias, TrackEndReason};
 
@@ -18,13 +18,9 @@ impl Session {
     /// is looked at.
     pub(crate) fn shed(&mut self, key: Key<Group>, waiting_most: usize) {
         let group = &self.groups[key];
-        let held: usize = match self.tracks.get(group.alias) {
-            Some(track) => track.groups.iter().map(|key| self.groups[*key].buffer.bytes()).sum(),
-            None => 0,
-        };
         // Bulk waited at the door.
         let bytes_max = self.limits.class(group.class).bytes_max;
-        let is_track_over = held > bytes_max && group.class != DeliveryClass::Bulk;
+        let is_track_over = group.class != DeliveryClass::Bulk && self.holds_more_of(group, bytes_max);
         let is_receiver_over = waiting_most > self.limits.waiting_bytes_per_receiver_max;
         if !is_track_over && !is_receiver_over {
             return;
@@ -39,8 +35,22 @@ impl Session {
         }
     }
 
-    /// Cuts one track's way to one receiver back to its class's budget, oldest group first.
+    /// Whether the relay holds more than `bytes_max` of a group's track. As long as it does not of all tracks of
+    /// the publisher, no group is looked at.
+    fn holds_more_of(&self, group: &Group, bytes_max: usize) -> bool {
+        let bytes_of = |track: &Track| -> usize {
+            track.groups.iter().map(|key| self.groups[*key].buffer.bytes()).sum()
+        };
+        self.peers.all[group.publisher].held_bytes > bytes_max
+            && self.tracks.get(group.alias).is_some_and(|track| bytes_of(track) > bytes_max)
+    }
+
+    /// Cuts one track's way to one receiver back to its class's budget: media that has not begun goes up to the
+    /// newest, then the oldest group.
     fn shed_lane(&mut self, key: Key<Lane>, bytes_max: usize) {
+        if self.peers.lanes[key].class == DeliveryClass::Media && self.lane_backlog(key) > bytes_max {
+            self.leave_out_all_but_newest(key);
+        }
         while let Some(lane) = self.peers.lanes.get(key)
             && self.lane_backlog(key) > bytes_max
         {
@@ -64,6 +74,32 @@ impl Session {
             let Some((_, _, oldest)) = oldest.min() else { break };
             self.cut(oldest);
         }
+    }
+
+    /// A group that has waited long enough for its turn to begin, while a newer one is there, shows that its
+    /// receiver is behind.
+    pub(crate) fn leave_out_superseded(&mut self, now: Timestamp, key: Key<Lane>) {
+        let next = self.begun_of(key);
+        let Some(next) = self.peers.lanes[key].egresses.get(next) else { return };
+        let began = self.groups[self.egresses[*next].group].began;
+        if began.plus_ms(self.limits.superseded_ms_min) <= now {
+            self.leave_out_all_but_newest(key);
+        }
+    }
+
+    /// A receiver that is behind goes on with the newest group; what has not begun before that does not come.
+    fn leave_out_all_but_newest(&mut self, key: Key<Lane>) {
+        let begun = self.begun_of(key);
+        while let Some(newest) = self.peers.lanes[key].egresses.len().checked_sub(1)
+            && begun < newest
+        {
+            self.give_up(self.peers.lanes[key].egresses[begun], Some(ResetCode::Stale));
+        }
+    }
+
+    /// How many groups of a lane have begun: those are its oldest.
+    fn begun_of(&self, key: Key<Lane>) -> usize {
+        self.peers.lanes[key].egresses.partition_point(|egress| self.egresses[*egress].opened)
     }
 
     /// One receiver does not get the rest of a group. What that means is the class's promise.

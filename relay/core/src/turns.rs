@@ -29,7 +29,7 @@ impl Session {
             let lanes = self.peers.all[to].outbox.lanes(class);
             let (lane, is_alone) = (*lanes.front()?, lanes.len() == 1);
             let turn = self.turn_of(lane, is_alone);
-            let write = self.next_of_lane(lane, room.min(turn), chunks);
+            let write = self.next_of_lane(now, lane, room.min(turn), chunks);
             // With its last group an unpublished track may be gone.
             let Some(still_there) = self.peers.lanes.get(lane) else { return write };
             match (&write, still_there.turn_bytes) {
@@ -79,13 +79,19 @@ impl Session {
         }
     }
 
-    /// Media: the newest group first. Input and bulk: in order.
-    fn next_of_lane(&mut self, lane: Key<Lane>, room: usize, chunks: &mut Vec<Bytes>) -> Option<Write> {
-        let Lane { class, ref egresses, .. } = self.peers.lanes[lane];
-        let count = egresses.len();
-        (0..count).find_map(|i| {
-            let at = if class == DeliveryClass::Media { count - 1 - i } else { i };
-            self.step(self.peers.lanes[lane].egresses[at], room, chunks)
-        })
+    /// Groups go in order, so what is in transfer is finished before the next begins; what is held lets that pass.
+    /// Media that has not begun is left out when it is old.
+    fn next_of_lane(
+        &mut self,
+        now: Timestamp,
+        lane: Key<Lane>,
+        room: usize,
+        chunks: &mut Vec<Bytes>,
+    ) -> Option<Write> {
+        if self.peers.lanes[lane].class == DeliveryClass::Media {
+            self.leave_out_superseded(now, lane);
+        }
+        let count = self.peers.lanes[lane].egresses.len();
+        (0..count).find_map(|at| self.step(self.peers.lanes[lane].egresses[at], room, chunks))
     }
 }

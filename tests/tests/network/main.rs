@@ -8,5 +8,6 @@ mod actors;
 mod input;
 mod journal;
 mod paths;
+mod people;
 mod trouble;
 mod world;

@@ -34,6 +34,8 @@ pub(super) fn check(session: &Session) {
         assert!(session.tracks.get(lane.alias).is_some_and(|track| track.lanes.contains(&key)));
         assert_eq!(session.peers.all[lane.receiver].lanes.get(&lane.alias), Some(&key));
         assert_eq!(session.tracks.get(lane.alias).map(|track| track.lanes[lane.slot]), Some(key));
+        let opened = lane.egresses.iter().map(|egress| session.egresses[*egress].opened);
+        assert!(opened.is_sorted_by(|before, after| before >= after), "groups of a lane open in order");
     }
     check_peers(session);
 }

@@ -1,4 +1,4 @@
-//! Media: cut-through, newest first, a slow receiver loses its own picture and nobody else's.
+//! Media: cut-through, a slow receiver loses its own picture and nobody else's.
 
 use super::world::{End, NO_MEDIA, World, grants, id, params};
 use crate::turns::TURN_BYTES;
@@ -141,13 +141,10 @@ fn a_receiver_that_takes_nothing_costs_the_others_no_keyframe() {
 fn over_its_milliseconds_an_older_group_is_stale_and_the_newest_over_budget() {
     let mut world = world(small(1_000_000), 2);
     let alias = world.screen();
-    world.pull(2);
-    let first = world.open_media(alias, 1);
+    let (first, second) = (world.open_media(alias, 1), world.open_media(alias, 2));
     world.pull(2);
     world.push(first, 100);
     world.later_ms(900);
-    let second = world.open_media(alias, 2);
-    world.pull_one(2, WriteRoom::ALL);
     world.push(second, 100);
     world.later_ms(99);
     assert_eq!(world.resident(), 200);
@@ -162,7 +159,7 @@ fn over_its_milliseconds_an_older_group_is_stale_and_the_newest_over_budget() {
 }
 
 #[test]
-fn the_newest_group_goes_first_and_tracks_take_turns() {
+fn the_group_in_transfer_is_finished_first_and_tracks_take_turns() {
     let mut world = World::with(2);
     let (one, two) = (world.screen(), world.screen());
     let groups = [(one, 1), (one, 2), (two, 1)].map(|(alias, group)| {
@@ -177,8 +174,8 @@ fn the_newest_group_goes_first_and_tracks_take_turns() {
             order.push((header.alias, header.group));
         }
     }
-    let [old, new, other] = groups;
-    assert_eq!(order, [new, other, new, other, old, old]);
+    let [first, second, other] = groups;
+    assert_eq!(order, [first, other, first, other, second, second]);
 }
 
 #[test]
@@ -198,14 +195,20 @@ fn media_goes_only_as_far_as_there_is_room() {
 }
 
 #[test]
-fn a_track_has_few_groups_and_the_oldest_makes_way() {
-    let mut world = World::with(2);
+fn a_track_has_so_many_groups_and_the_oldest_makes_way_that_nobody_has_in_transfer() {
+    let limits = SessionLimits { groups_per_track_max: 3, ..SessionLimits::default() };
+    let mut world = world(limits, 2);
     let alias = world.screen();
-    let ingresses: Vec<_> = (1..=5).map(|group| world.open_media(alias, group)).collect();
-    world.pull(1);
-    assert_eq!(world.inboxes[&id(1)].stopped, [(ingresses[0], ResetCode::Stale)]);
+    let first = world.open_media(alias, 1);
     world.pull(2);
-    assert_eq!(world.inboxes[&id(2)].streams.len(), budgets::GROUPS_PER_TRACK_MAX);
+    let [second, ..] = [2, 3, 4].map(|group| world.open_media(alias, group));
+    world.pull(1);
+    assert_eq!(world.inboxes[&id(1)].stopped, [(second, ResetCode::Stale)]);
+    world.pull(2);
+    assert_eq!(world.inboxes[&id(2)].streams.len(), 3);
+    world.open_media(alias, 5);
+    world.pull(1);
+    assert_eq!(world.inboxes[&id(1)].stopped[1..], [(first, ResetCode::Stale)], "all are in transfer");
 }
 
 #[test]

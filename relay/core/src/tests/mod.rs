@@ -12,6 +12,7 @@ mod input;
 mod live;
 mod log;
 mod media;
+mod order;
 mod random;
 mod report;
 mod tracks;

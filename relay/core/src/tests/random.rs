@@ -2,6 +2,7 @@
 
 use super::books::check;
 use super::world::{End, World, class_of, grants, header_bytes, id, params};
+use crate::group::Egress;
 use crate::{
     ClassBudget, EgressId, Grants, IngressId, JoinParams, PathReport, PushOutcome, SessionLimits, WriteRoom,
 };
@@ -50,6 +51,8 @@ fn tight() -> SessionLimits {
         participants_max: 8,
         tracks_max: 12,
         tracks_per_participant_max: 4,
+        groups_per_track_max: 4,
+        superseded_ms_min: 20,
         control_messages_max: 64,
         resident_bytes_max: 6_000,
         resident_bytes_per_publisher_max: 4_000,
@@ -238,9 +241,14 @@ impl Run {
     }
 
     fn hold_or_release(&mut self) {
-        let who = id(self.someone());
-        let egresses: Vec<_> = self.world.session.egresses.iter().map(|(key, _)| EgressId(key)).collect();
-        let Some(egress) = self.rng.pick(&egresses) else { return };
+        let session = &self.world.session;
+        let receiver = |egress: &Egress| session.peers.all[session.peers.lanes[egress.lane].receiver].id;
+        let egresses: Vec<_> =
+            session.egresses.iter().map(|(key, egress)| (EgressId(key), receiver(egress))).collect();
+        let Some((egress, mut who)) = self.rng.pick(&egresses) else { return };
+        if self.rng.below(4) == 0 {
+            who = id(self.someone());
+        }
         if self.rng.below(2) == 0 {
             self.world.session.hold_egress(who, egress);
         } else {

@@ -239,7 +239,21 @@ impl World {
         let mut chunks = vec![Bytes::from_static(b"left over")];
         let write = self.session.next_write(self.now, id(who), room, &mut chunks)?;
         self.inboxes.entry(id(who)).or_default().carry_out(write.clone(), chunks);
+        if let Write::Stream { egress, opens: true, .. } = write {
+            self.assert_nothing_was_passed(who, egress);
+        }
         Some(write)
+    }
+
+    /// A group begins only when those in transfer before it have nothing to write.
+    fn assert_nothing_was_passed(&self, who: u64, begins: EgressId) {
+        let header = self.inboxes[&id(who)].streams[&begins].header;
+        let receiver = self.session.peers.key(id(who)).unwrap();
+        let Some(lane) = self.session.peers.all[receiver].lanes.get(&header.alias) else { return };
+        let in_transfer = self.session.peers.lanes[*lane].egresses.iter().filter(|key| **key != begins.0);
+        for egress in in_transfer.map(|key| &self.session.egresses[*key]).filter(|egress| egress.opened) {
+            assert!(!egress.has_next(&self.session.groups[egress.group]), "{header:?} began too early");
+        }
     }
 
     pub(super) fn wakes(&mut self) -> Vec<Wake> {
@@ -279,6 +293,13 @@ impl Inbox {
                     let mut header = chunks.next().expect("the header comes first");
                     assert_eq!(StreamType::decode(&mut header), Ok(StreamType::Group));
                     let header = GroupHeader::decode(&mut header).unwrap();
+                    let is_older = |other: &Stream| {
+                        other.header.alias != header.alias || other.header.group < header.group
+                    };
+                    assert!(
+                        class != DeliveryClass::Media || self.streams.values().all(is_older),
+                        "newer each time"
+                    );
                     let stream = Stream { header, bytes: Vec::new(), end: None };
                     assert!(self.streams.insert(egress, stream).is_none(), "opened once");
                 }
