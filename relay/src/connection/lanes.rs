@@ -54,7 +54,10 @@ pub(super) enum News {
 pub(super) struct Staged {
     /// Of control, input and log.
     pub(super) urgent: usize,
+    /// Of media that goes as fast as the path does.
     pub(super) media: usize,
+    /// Of media whose receiver holds it back.
+    pub(super) held_media: usize,
     pub(super) bulk: usize,
 }
 
@@ -88,6 +91,7 @@ impl Lanes {
         let mut staged = Staged::default();
         for outgoing in self.blocked.iter().filter_map(|lane| self.streams.get(lane)) {
             *match outgoing.class() {
+                Some(DeliveryClass::Media) if outgoing.held => &mut staged.held_media,
                 Some(DeliveryClass::Media) => &mut staged.media,
                 Some(DeliveryClass::Bulk) => &mut staged.bulk,
                 Some(DeliveryClass::Input | DeliveryClass::Live | DeliveryClass::Log) | None => {
@@ -189,11 +193,13 @@ impl Lanes {
             (Lane::Control | Lane::Log, Flushed::All) => {}
             (Lane::Egress(egress), Flushed::Blocked) => {
                 self.blocked.push(lane);
-                if !std::mem::replace(&mut outgoing.held, true) {
+                if !outgoing.held && outgoing.is_stuck() {
+                    outgoing.held = true;
                     self.news.push(News::Held(egress));
-                    if outgoing.is_finishing() && outgoing.may_go_stale() {
-                        self.finished.push(egress, None, cx);
-                    }
+                }
+                if outgoing.is_finishing() && outgoing.may_go_stale() && !outgoing.watched {
+                    outgoing.watched = true;
+                    self.finished.push(egress, None, cx);
                 }
             }
             (Lane::Control | Lane::Log, Flushed::Blocked) => self.blocked.push(lane),

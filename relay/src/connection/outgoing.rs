@@ -5,6 +5,11 @@ use quinn::{Connection, SendStream, VarInt, WriteError};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a media stream takes nothing until other groups go before it. A round trip is shorter.
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 /// One stream to the receiver, and the bytes it has not taken yet. While there are any, the stream's flow control or the
 /// connection's window is exhausted, or the stream waits to be opened.
@@ -19,6 +24,10 @@ pub(super) struct Outgoing {
     finish_wanted: bool,
     /// Whether the core was told that the stream takes nothing now.
     pub(super) held: bool,
+    /// Whether it is known among those that go stale.
+    pub(super) watched: bool,
+    /// Since when it takes nothing.
+    stuck_since: Option<Instant>,
 }
 
 /// What became of a flush.
@@ -44,6 +53,8 @@ impl Outgoing {
             staged_bytes: 0,
             finish_wanted: false,
             held: false,
+            watched: false,
+            stuck_since: None,
         }
     }
 
@@ -69,6 +80,18 @@ impl Outgoing {
 
     pub(super) fn class(&self) -> Option<DeliveryClass> {
         self.class
+    }
+
+    /// Whether the receiver holds the stream back. When the path is what holds it, all streams wait: then the group in transfer
+    /// is to be finished, and none begun beside it. quinn does not tell one from the other; media that has taken nothing for a
+    /// second is stuck. Documents may overtake each other, so they are not looked at so closely.
+    pub(super) fn is_stuck(&self) -> bool {
+        match self.class {
+            Some(DeliveryClass::Media) if self.is_open() => {
+                self.stuck_since.is_some_and(|since| since.elapsed() >= STUCK_AFTER)
+            }
+            _ => self.stuck_since.is_some(),
+        }
     }
 
     /// Whether nothing more will come.
@@ -124,7 +147,10 @@ impl Outgoing {
     }
 
     fn write_staged(&mut self, cx: &mut Context<'_>) -> Result<Flushed, WriteError> {
-        let Some(stream) = &mut self.stream else { return Ok(Flushed::Blocked) };
+        let Some(stream) = &mut self.stream else {
+            self.stuck_since.get_or_insert_with(Instant::now);
+            return Ok(Flushed::Blocked);
+        };
         while !self.staged.is_empty() {
             let polled = pin!(stream.write_chunks(self.staged.make_contiguous())).poll(cx);
             let written = match polled {
@@ -135,8 +161,12 @@ impl Outgoing {
                     return Ok(Flushed::Stopped);
                 }
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => return Ok(Flushed::Blocked),
+                Poll::Pending => {
+                    self.stuck_since.get_or_insert_with(Instant::now);
+                    return Ok(Flushed::Blocked);
+                }
             };
+            self.stuck_since = None;
             self.staged.drain(..written.chunks);
             self.staged_bytes -= written.bytes;
         }

@@ -13,11 +13,6 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Congestion windows that may be buffered: one on its way, one that follows it. More would only become stale.
 const WINDOWS_BUFFERED: u64 = 2;
 
-/// What is buffered for one receiver is enough for this rate, however long its path is up to 60 ms,
-const RATE_BPS_MAX: u64 = 100_000_000;
-/// and on a path of 1 ms for ten times as much.
-const SHORT_PATH_BYTES: u64 = 128 * 1024;
-
 /// Looks at a connection's path now and then, while something is written to it.
 #[derive(Default)]
 pub(super) struct PathWatch {
@@ -42,7 +37,7 @@ impl PathWatch {
         }
         let path = connection.stats().path;
         Some(PathNews {
-            send_window_bytes: send_window_bytes(path.cwnd, path.rtt),
+            send_window_bytes: send_window_bytes(path.cwnd),
             report: is_due(&mut self.reported_at, now, REPORT_INTERVAL).then(|| report(&path)),
         })
     }
@@ -56,13 +51,8 @@ fn is_due(last: &mut Option<Instant>, now: Instant, interval: Duration) -> bool 
     is_due
 }
 
-/// On a short path the congestion window says nothing: it grows until losses come, and those come from buffers. So what may
-/// be buffered is also bounded by what [`RATE_BPS_MAX`] needs for the round trip.
-fn send_window_bytes(congestion_window_bytes: u64, rtt: Duration) -> u64 {
-    let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
-    let on_its_way = (RATE_BPS_MAX / 8).saturating_mul(rtt_us) / 1_000_000;
-    let short_path = on_its_way.clamp(SHORT_PATH_BYTES, SEND_WINDOW_BYTES_MAX);
-    (WINDOWS_BUFFERED * congestion_window_bytes).clamp(SEND_WINDOW_BYTES_MIN, short_path)
+fn send_window_bytes(congestion_window_bytes: u64) -> u64 {
+    (WINDOWS_BUFFERED * congestion_window_bytes).clamp(SEND_WINDOW_BYTES_MIN, SEND_WINDOW_BYTES_MAX)
 }
 
 /// The rate is what the congestion window lets through: an estimate of what there is room for, not of what was sent.
@@ -83,11 +73,9 @@ mod tests {
 
     #[test]
     fn a_slow_path_is_given_little_and_a_fast_one_no_more_than_the_bound() {
-        let (short, long) = (Duration::from_millis(1), Duration::from_millis(100));
-        assert_eq!(send_window_bytes(3_000, long), SEND_WINDOW_BYTES_MIN);
-        assert_eq!(send_window_bytes(100_000, long), 200_000);
-        assert_eq!(send_window_bytes(u64::from(u32::MAX), long), SEND_WINDOW_BYTES_MAX);
-        assert_eq!(send_window_bytes(u64::from(u32::MAX), short), SHORT_PATH_BYTES);
+        assert_eq!(send_window_bytes(3_000), SEND_WINDOW_BYTES_MIN);
+        assert_eq!(send_window_bytes(100_000), 200_000);
+        assert_eq!(send_window_bytes(u64::from(u32::MAX)), SEND_WINDOW_BYTES_MAX);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::datagrams::DatagramSender;
 use super::end::End;
 use super::lanes::{Lane, Lanes, News};
+use super::outgoing::STUCK_AFTER;
 use super::path::PathWatch;
 use crate::room::Seat;
 use bytes::Bytes;
@@ -45,6 +46,7 @@ pub(super) async fn write_to_receiver(
         chunks: Vec::new(),
         datagrams: DatagramSender::default(),
         path: PathWatch::default(),
+        stuck: None,
         stalled: None,
     };
     loop {
@@ -69,6 +71,8 @@ struct Writer {
     chunks: Vec<Bytes>,
     datagrams: DatagramSender,
     path: PathWatch,
+    /// Runs while media waits for the path: does it take nothing, others are to go on.
+    stuck: Option<Pin<Box<Sleep>>>,
     /// Runs while the receiver does not take what is urgent.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -79,6 +83,7 @@ impl Writer {
         self.look_at_path();
         self.lanes.begin_turn(cx);
         self.flush(cx)?;
+        self.watch_stuck(cx);
         for _ in 0..WRITES_PER_TURN_MAX {
             let Some(room) = self.room() else { return self.wait_for_urgent(cx) };
             self.stalled = None;
@@ -134,10 +139,22 @@ impl Writer {
         }
     }
 
+    /// Nothing else wakes the task when all that it waits for is a stream that its receiver holds back.
+    fn watch_stuck(&mut self, cx: &mut Context<'_>) {
+        if self.lanes.staged().media == 0 {
+            return;
+        }
+        let timer = self.stuck.get_or_insert_with(|| Box::pin(sleep(STUCK_AFTER)));
+        if timer.as_mut().poll(cx).is_ready() {
+            self.stuck = None;
+            cx.waker().wake_by_ref();
+        }
+    }
+
     fn room(&self) -> Option<WriteRoom> {
         let staged = self.lanes.staged();
         (staged.urgent < STAGED_URGENT_BYTES_MAX).then(|| WriteRoom {
-            media_bytes: step_bytes(staged.media),
+            media_bytes: if staged.media == 0 { step_bytes(staged.held_media) } else { 0 },
             // Media that waits means that the connection is full, as far as can be told.
             bulk_bytes: if staged.media == 0 { step_bytes(staged.bulk) } else { 0 },
             datagram: self.datagrams.has_room(),

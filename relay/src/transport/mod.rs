@@ -43,7 +43,7 @@ const DATAGRAM_SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Largest UDP payload tried. Ethernet; above 6,500 segmentation offload breaks.
 const UDP_PAYLOAD_BYTES_MAX: u16 = 1452;
 /// Packets after which a client acknowledges at once (draft-ietf-quic-ack-frequency), or after [`ACK_DELAY`].
-const PACKETS_PER_ACK: u32 = 10;
+const PACKETS_PER_ACK: u32 = 24;
 /// Longer, and losses on a slow path are noticed late: with 25 ms, input past a full 5 Mbit/s link took half as long again.
 const ACK_DELAY: Duration = Duration::from_millis(8);
 const IDLE_TIMEOUT_MS: u32 = 15_000;
