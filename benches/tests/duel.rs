@@ -79,6 +79,14 @@ fn input_is_measured_alone_and_amid_everything_else() {
 }
 
 #[test]
+fn the_floor_delivers_all_of_a_fanout_and_takes_nothing_else() {
+    let report = serde_json::from_str(&line_of(&["--only", "floor,floor-10", "--receivers", "3"])).unwrap();
+    assert_all_delivered(&report, &["floor", "floor-10"]);
+    let output = duel(&["--only", "floor", "--load", "paced"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_person_gets_a_table() {
     let output = duel(&["--only", "stock", "--receivers", "1", "--seconds", "0.2", "--runs", "1"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
