@@ -13,6 +13,7 @@ pub mod ours_client;
 pub mod peers;
 pub mod pieces;
 pub mod plan;
+pub mod plot;
 pub mod quic;
 pub mod rounds;
 pub mod serve;
@@ -50,6 +51,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = Args::parse_from(arguments);
     let done = match args.command {
         Some(Command::Serve(args)) => serve::serve(&args),
+        Some(Command::Plot(args)) => plot::plot(&args),
         None => duel(&args.duel),
     };
     match done {
