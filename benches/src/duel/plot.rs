@@ -24,7 +24,7 @@ const WIDTH: f64 = 960.0;
 const MARGIN: f64 = 28.0;
 const COLUMN_GAP: f64 = 36.0;
 const LABEL_WIDTH: f64 = 108.0;
-const VALUE_WIDTH: f64 = 92.0;
+const VALUE_WIDTH: f64 = 118.0;
 const BAR_HEIGHT: f64 = 16.0;
 const BAR_STEP: f64 = 23.0;
 const LINE_STEP: f64 = 17.0;
@@ -33,14 +33,15 @@ const SMALL_OBJECT_BYTES_MAX: u64 = 4096;
 /// Bars are still seen at this width.
 const BAR_WIDTH_MIN: f64 = 1.5;
 
+/// Colours stand where they are used: not every program that draws SVG knows variables.
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
-svg{--back:#fff;--text:#1c1c1a;--soft:#62615d;--bar:#a9adb6;--ours:#2f6fde;--line:#d9d8d3}\
-@media(prefers-color-scheme:dark){svg{--back:#161615;--text:#ecebe6;--soft:#a5a49d;--bar:#696e79;--ours:#6d9dff;--line:#3b3b38}}\
-text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--text)}\
-.title{font-size:19px;font-weight:650}.load{font-size:15px;font-weight:650}.soft{fill:var(--soft)}.note{font-size:11.5px;fill:var(--soft)}\
-.value{font-variant-numeric:tabular-nums}.back{fill:var(--back)}.bar{fill:var(--bar)}.ours{fill:var(--ours)}\
-.floor{fill:none;stroke:var(--bar);stroke-width:1.5;stroke-dasharray:4 3}.line{stroke:var(--line);stroke-width:1}";
+text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#1c1c1a}\
+.title{font-size:19px;font-weight:650}.load{font-size:15px;font-weight:650}.soft{fill:#62615d}.note{font-size:11.5px;fill:#62615d}\
+.value{font-variant-numeric:tabular-nums}.back{fill:#fff}.bar{fill:#a9adb6}.ours{fill:#2f6fde}\
+.floor{fill:none;stroke:#a9adb6;stroke-width:1.5;stroke-dasharray:4 3}.line{stroke:#d9d8d3;stroke-width:1}\
+@media(prefers-color-scheme:dark){text{fill:#ecebe6}.soft,.note{fill:#a5a49d}.back{fill:#161615}.bar{fill:#696e79}.ours{fill:#6d9dff}\
+.floor{stroke:#8b909b}.line{stroke:#3b3b38}}";
 
 /// Reads the results and writes the plot.
 ///
