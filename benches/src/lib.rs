@@ -2,4 +2,5 @@
 
 pub mod duel;
 pub mod fanout;
+pub mod floor;
 pub mod stock;

@@ -79,6 +79,33 @@ fn input_is_measured_alone_and_amid_everything_else() {
 }
 
 #[test]
+fn the_floor_delivers_all_of_a_fanout_and_takes_nothing_else() {
+    let report = serde_json::from_str(&line_of(&["--only", "floor,floor-10", "--receivers", "3"])).unwrap();
+    assert_all_delivered(&report, &["floor", "floor-10"]);
+    let output = duel(&["--only", "floor", "--load", "paced"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_written_result_is_drawn() {
+    let folder = std::env::temp_dir().join(format!("isi-duel-plot-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (json, svg) = (folder.join("result.json"), folder.join("duel.svg"));
+    let line = line_of(&["--only", "stock,floor", "--receivers", "1", "--out", json.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(&json).unwrap(), line);
+    let output = duel(&["plot", json.to_str().unwrap(), "--out", svg.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let drawn = std::fs::read_to_string(&svg).unwrap();
+    assert!(
+        drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n") && drawn.contains(">floor<"),
+        "{drawn}"
+    );
+    let output = duel(&["plot", svg.to_str().unwrap(), "--out", svg.to_str().unwrap()]);
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("no result of this kit"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_person_gets_a_table() {
     let output = duel(&["--only", "stock", "--receivers", "1", "--seconds", "0.2", "--runs", "1"]);
     assert!(output.status.success(), "{}", text(&output.stderr));

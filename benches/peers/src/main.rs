@@ -6,6 +6,7 @@ mod drive;
 mod iroh;
 mod moq;
 mod nats;
+#[path = "../../src/duel/pieces.rs"]
 mod pieces;
 #[path = "../../src/duel/plan.rs"]
 mod plan;

@@ -3,6 +3,7 @@
 use super::error::DuelError;
 use super::ground::Choices;
 use super::plan::{Load, Plan};
+use super::plot::PlotArgs;
 use super::serve::ServeArgs;
 use super::system::System;
 use clap::{Parser, Subcommand};
@@ -17,6 +18,7 @@ Examples:
   duel --only ours,moq-relay,nats-server --peers-dir DIR  also relays that others made, found in DIR or on the path
   duel --load paced --runs 5                            a shared screen instead of as much as goes
   duel --load mixed --runs 5                            input by itself, and amid a shared screen and a document
+  duel plot benches/results/*.json --out duel.svg       results as bars
   duel --only ours,other --other-relay OLD/isi-relay    two builds of this relay against each other
 
 Each relay is a process on one core, the load runs on another. Only the relay's processor time counts. The machine should have
@@ -38,6 +40,8 @@ pub(super) enum Command {
     /// Is one of the kit's relays, until standard input closes; the kit starts it itself.
     #[command(hide = true)]
     Serve(ServeArgs),
+    /// Draws results as bars: CPU and p99 of each system, a row for each file.
+    Plot(PlotArgs),
 }
 
 /// What is compared, and how.

@@ -9,6 +9,7 @@ use super::quic::Dialler;
 use super::server::{Readiness, Server};
 use super::system::System;
 use super::tally::Tally;
+use super::through_floor;
 use super::through_mixed::{self, Beside};
 use super::through_ours;
 use super::through_stock;
@@ -175,6 +176,11 @@ impl Ground {
         let outcome = match system {
             System::Ours | System::OursAgain | System::Other => {
                 return self.through_ours(system, server, &dialler, plan, tally).await;
+            }
+            System::Floor | System::Floor10 => {
+                let publisher = through_floor::connect(server.address, plan.receivers, tally).await;
+                let mut publisher = publisher.map_err(|error| failed(&error))?;
+                drive(plan, &mut publisher, tally, server.pid()).await
             }
             _ => {
                 let publisher = through_stock::connect(&dialler, plan.receivers, tally).await;

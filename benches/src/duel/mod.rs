@@ -11,7 +11,9 @@ pub mod error;
 pub mod ground;
 pub mod ours_client;
 pub mod peers;
+pub mod pieces;
 pub mod plan;
+pub mod plot;
 pub mod quic;
 pub mod rounds;
 pub mod serve;
@@ -19,6 +21,7 @@ pub mod server;
 pub mod system;
 pub mod table;
 pub mod tally;
+pub mod through_floor;
 pub mod through_mixed;
 pub mod through_ours;
 pub mod through_stock;
@@ -48,6 +51,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = Args::parse_from(arguments);
     let done = match args.command {
         Some(Command::Serve(args)) => serve::serve(&args),
+        Some(Command::Plot(args)) => plot::plot(&args),
         None => duel(&args.duel),
     };
     match done {

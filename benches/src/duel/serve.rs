@@ -2,6 +2,7 @@
 
 use super::error::DuelError;
 use super::quic::grow_buffers;
+use crate::floor::{self, BatchSocket};
 use crate::stock;
 use clap::{Args, ValueEnum};
 use isi_relay::tls::{TlsConfig, server_crypto};
@@ -36,7 +37,15 @@ enum Kind {
     Stock,
     /// Our transport settings.
     StockTuned,
+    /// UDP and AES-128-GCM in the largest batches.
+    Floor,
+    /// The same in quinn's batches.
+    #[value(name = "floor-10")]
+    Floor10,
 }
+
+/// Packets that quinn sends at once.
+const QUINN_BATCH_PACKETS_MAX: usize = 10;
 
 /// Serves until standard input closes.
 ///
@@ -45,20 +54,35 @@ enum Kind {
 pub fn serve(args: &ServeArgs) -> Result<(), DuelError> {
     let failed = |source| DuelError::System { what: "serve", source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
-        let endpoint = bind(args).map_err(failed)?;
-        let address = endpoint.local_addr().map_err(failed)?;
-        announce(address).map_err(failed)?;
+    let served = runtime.block_on(async {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        grow_buffers(&socket);
+        let address = socket.local_addr()?;
         tokio::select! {
-            () = stock::run(endpoint) => {}
-            () = stdin_closed() => {}
+            served = forward(args, socket, address) => served,
+            () = stdin_closed() => Ok(()),
         }
-        Ok(())
-    })
+    });
+    served.map_err(failed)
 }
 
-fn bind(args: &ServeArgs) -> io::Result<Endpoint> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+async fn forward(args: &ServeArgs, socket: UdpSocket, address: SocketAddr) -> io::Result<()> {
+    let batch_packets_max = match args.kind {
+        Kind::Stock | Kind::StockTuned => {
+            let endpoint = endpoint(args, socket, address)?;
+            announce(address)?;
+            stock::run(endpoint).await;
+            return Ok(());
+        }
+        Kind::Floor => floor::BATCH_PACKETS_MAX,
+        Kind::Floor10 => QUINN_BATCH_PACKETS_MAX,
+    };
+    let socket = BatchSocket::new(socket, batch_packets_max)?;
+    announce(address)?;
+    floor::run(socket).await
+}
+
+fn endpoint(args: &ServeArgs, socket: UdpSocket, address: SocketAddr) -> io::Result<Endpoint> {
     let tls = TlsConfig::from_files(args.certificate.clone(), args.private_key.clone());
     let mut tls = server_crypto(&tls, &[address]).map_err(io::Error::other)?;
     tls.alpn_protocols = vec![ALPN.to_vec()];
@@ -67,8 +91,6 @@ fn bind(args: &ServeArgs) -> io::Result<Endpoint> {
     if args.kind == Kind::StockTuned {
         config.transport_config(Arc::new(tuned()));
     }
-    let socket = UdpSocket::bind(address)?;
-    grow_buffers(&socket);
     Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))
 }
 

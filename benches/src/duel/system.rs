@@ -90,8 +90,12 @@ impl System {
     /// Whether a load can go through it: some need what only this project's relay has.
     #[must_use]
     pub fn carries(self, load: Load) -> bool {
-        let is_ours = matches!(self, Self::Ours | Self::OursAgain | Self::Other);
-        is_ours || !load.is_amid_others()
+        match self {
+            Self::Ours | Self::OursAgain | Self::Other => true,
+            // What is lost there stays lost, so a load must wait for what is on its way.
+            Self::Floor | Self::Floor10 => load == Load::Fanout,
+            _ => !load.is_amid_others(),
+        }
     }
 
     /// Whether it is a program that others made.
