@@ -45,7 +45,7 @@ byte_enum! {
         Live = 2,
         /// Messages and MLS handshakes: sequenced by the relay.
         Log = 3,
-        /// Screen and video: groups, newest first.
+        /// Screen and video: groups in order; of those not begun in time only the newest.
         Media = 4,
         /// Documents: reliable, lowest priority.
         Bulk = 5,

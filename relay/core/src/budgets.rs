@@ -41,6 +41,9 @@ pub const TRACKS_PER_PARTICIPANT_MAX: usize = 64;
 /// Groups of one track at a time, open or not yet with every receiver: two seconds of groups of one frame. Media:
 /// the oldest that nobody has in transfer is reset, or else the oldest; input and bulk: another one is refused.
 pub const GROUPS_PER_TRACK_MAX: usize = 64;
+/// Groups of one media track that come in at a time. Over it the oldest is stopped: its sender cannot get them
+/// through. An honest one has two open for the moment between them.
+pub const OPEN_GROUPS_PER_TRACK_MAX: usize = 4;
 /// A media group that waits this long to begin, while a newer one is there, shows that its receiver is behind: of
 /// the groups that have not begun it gets only the newest. One that keeps up and had no turn yet loses nothing.
 pub const SUPERSEDED_MS_MIN: u64 = 250;

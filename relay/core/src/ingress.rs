@@ -1,6 +1,7 @@
 //! Groups on their way in: what is taken, what has to wait, how they end.
 
 use crate::arena::Key;
+use crate::budgets::OPEN_GROUPS_PER_TRACK_MAX;
 use crate::buffer::SharedBuffer;
 use crate::directory::{NO_SUCH_ALIAS, NOT_YOURS};
 use crate::group::{Egress, Group, GroupState};
@@ -76,20 +77,35 @@ impl Session {
     /// Keeps a track at its number of groups: an old media group makes way, if there is one that nobody has in
     /// transfer; reliable ones do not.
     fn make_way(&mut self, alias: TrackAlias) -> Result<(), GroupRefused> {
-        while let Some(track) = self.tracks.get(alias)
-            && track.groups.len() >= self.limits.groups_per_track_max
-        {
-            let idle = track.groups.iter().find(|key| !self.is_in_transfer(**key));
-            match idle.or(track.groups.front()) {
-                Some(oldest) if track.class == DeliveryClass::Media => {
-                    self.end_group(*oldest, ResetCode::Stale)
+        while let Some(victim) = self.in_the_way(alias) {
+            match self.groups[victim].class {
+                DeliveryClass::Media => self.end_group(victim, ResetCode::Stale),
+                DeliveryClass::Input | DeliveryClass::Live | DeliveryClass::Log | DeliveryClass::Bulk => {
+                    return Err(GroupRefused::Reset(ResetCode::OverBudget));
                 }
-                Some(_) | None => return Err(GroupRefused::Reset(ResetCode::OverBudget)),
             }
         }
         Ok(())
     }
 
+    /// The group that has to end before another may begin. Of media those still coming in are few, so that what a
+    /// sender cannot get through in time is stopped at its side and not sent on for ever.
+    fn in_the_way(&self, alias: TrackAlias) -> Option<Key<Group>> {
+        let track = self.tracks.get(alias)?;
+        let coming_in = |key: &&Key<Group>| self.groups[**key].state == GroupState::Open;
+        if track.class == DeliveryClass::Media
+            && track.groups.iter().filter(coming_in).count() >= OPEN_GROUPS_PER_TRACK_MAX
+        {
+            return track.groups.iter().find(coming_in).copied();
+        }
+        if track.groups.len() < self.limits.groups_per_track_max {
+            return None;
+        }
+        let idle = track.groups.iter().find(|key| !self.is_in_transfer(**key));
+        idle.or(track.groups.front()).copied()
+    }
+
+    /// Whether somebody has begun it and not got all of it yet.
     fn is_in_transfer(&self, key: Key<Group>) -> bool {
         self.groups[key].egresses.iter().any(|egress| self.egresses[*egress].opened)
     }

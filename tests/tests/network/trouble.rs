@@ -117,6 +117,11 @@ fn nobody_notices_a_receiver_at_a_tenth_of_the_rate() {
     assert!(outcome.keyframes_wanted <= 2 * FOR.as_secs() + 4);
     // What is cut says so; all of it was checked on arrival.
     assert!(outcome.slow.iter().all(|end| end.is_whole != end.code.is_some()));
+    let whole: Vec<_> = outcome.slow.iter().filter(|end| end.is_whole).map(|end| end.header.group).collect();
+    println!("whole groups {whole:?}, {} cut", outcome.slow.len() - whole.len());
+    // Each carries 1 Mbit: of all that fits into its link, some are cut and some are in transfer at the end.
+    assert!(whole.len() >= 5, "{} whole groups", whole.len());
+    assert!(whole.is_sorted(), "an older one after a newer one");
     let frames = Latencies::of(&outcome.slow_frames);
     frames.show("its frames");
     assert!(frames.percentile(100) <= ms(AGE_MS_MAX));

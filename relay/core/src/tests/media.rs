@@ -212,6 +212,18 @@ fn a_track_has_so_many_groups_and_the_oldest_makes_way_that_nobody_has_in_transf
 }
 
 #[test]
+fn few_groups_come_in_at_a_time_and_the_oldest_is_stopped() {
+    let mut world = world(SessionLimits::default(), 2);
+    let alias = world.screen();
+    let [first, ..] = [1, 2, 3, 4].map(|group| world.open_media(alias, group));
+    world.pull(1);
+    assert_eq!(world.inboxes[&id(1)].stopped, []);
+    world.open_media(alias, 5);
+    world.pull(1);
+    assert_eq!(world.inboxes[&id(1)].stopped, [(first, ResetCode::Stale)]);
+}
+
+#[test]
 fn group_numbers_rise_and_one_that_was_overtaken_is_stale() {
     let mut world = World::with(2);
     let alias = world.screen();
