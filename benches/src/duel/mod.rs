@@ -5,7 +5,6 @@
 //! [`rounds`] interleaves the runs and makes medians and ratios of them.
 
 pub mod args;
-pub mod cutter;
 pub mod drive;
 pub mod error;
 pub mod ground;

@@ -1,6 +1,5 @@
 //! The load through our relay: tokens, joins, tracks, and many objects on each group's stream.
 
-use super::cutter::Cutter;
 use super::drive::Publisher;
 use super::ours_client::{Client, Door, OursError, new_session};
 use super::plan::{Load, Plan};
@@ -8,6 +7,7 @@ use super::quic::Dialler;
 use super::tally::Tally;
 use bytes::Bytes;
 use isi_account::Role;
+use isi_load::client::Cutter;
 use isi_load::stamp::Stamp;
 use isi_wire::{Audience, DeliveryClass, GroupHeader, TrackAlias, TrackKind, write_object_length};
 use quinn::{Connection, RecvStream, SendStream};
