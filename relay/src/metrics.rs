@@ -3,7 +3,7 @@
 use crate::{NodeStats, WorkerStats};
 use isi_relay_core::{ClassStats, SessionStats};
 use isi_wire::{CloseCode, DeliveryClass};
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// The text exposition format, version 0.0.4.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -40,10 +40,7 @@ fn workers(page: &mut Page, stats: &NodeStats) {
         ("isi_relay_worker_connections", "Connections that a worker drives.", |worker| worker.connections),
     ];
     for (name, help, figure) in figures {
-        page.head(name, help, "gauge");
-        for (index, worker) in stats.workers.iter().enumerate() {
-            page.line(format_args!("{name}{{worker=\"{index}\"}} {}", figure(worker)));
-        }
+        page.labelled(name, help, "gauge", "worker", stats.workers.iter().map(figure).enumerate());
     }
 }
 
@@ -53,16 +50,13 @@ fn residence(page: &mut Page, stats: &NodeStats) {
     page.gauge("isi_relay_resident_bytes", held, residence.resident_bytes);
     page.gauge("isi_relay_resident_bytes_max", "Most of it at any time.", residence.resident_bytes_max);
     page.counter("isi_relay_received_bytes_total", "Ciphertext received.", residence.received_bytes);
-    let name = "isi_relay_residence_ms";
-    page.head(name, "How long a chunk of ciphertext stays.", "gauge");
     let quantiles = [
         ("0.5", residence.residence_ms_p50),
         ("0.99", residence.residence_ms_p99),
         ("1", residence.residence_ms_max),
     ];
-    for (quantile, value) in quantiles {
-        page.line(format_args!("{name}{{quantile=\"{quantile}\"}} {value}"));
-    }
+    let stays = "How long a chunk of ciphertext stays.";
+    page.labelled("isi_relay_residence_ms", stays, "gauge", "quantile", quantiles);
 }
 
 fn socket(page: &mut Page, stats: &NodeStats) {
@@ -125,11 +119,10 @@ fn by_class(page: &mut Page, totals: &SessionStats) {
         ),
     ];
     for (name, help, kind, figure) in figures {
-        page.head(name, help, kind);
-        for class in DeliveryClass::ALL {
-            let label = format!("{class:?}").to_lowercase();
-            page.line(format_args!("{name}{{class=\"{label}\"}} {}", figure(totals.classes.get(*class))));
-        }
+        let classes = DeliveryClass::ALL
+            .iter()
+            .map(|class| (format!("{class:?}").to_lowercase(), figure(totals.classes.get(*class))));
+        page.labelled(name, help, kind, "class", classes);
     }
 }
 
@@ -147,9 +140,22 @@ impl Page {
     }
 
     fn by_code(&mut self, name: &str, help: &str, counts: &[(CloseCode, u64)]) {
-        self.head(name, help, "counter");
-        for (code, count) in counts {
-            self.line(format_args!("{name}{{code=\"{code:?}\"}} {count}"));
+        let counts = counts.iter().map(|(code, count)| (format!("{code:?}"), count));
+        self.labelled(name, help, "counter", "code", counts);
+    }
+
+    /// One figure for each value of a label.
+    fn labelled<L: Display, F: Display>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: &str,
+        label: &str,
+        figures: impl IntoIterator<Item = (L, F)>,
+    ) {
+        self.head(name, help, kind);
+        for (value, figure) in figures {
+            self.line(format_args!("{name}{{{label}=\"{value}\"}} {figure}"));
         }
     }
 

@@ -1,9 +1,9 @@
 //! The load's side of QUIC: the same for every relay, so that only relays differ.
 
+use isi_load::client::grow_buffers;
 use isi_wire::ALPN;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt};
-use rustix::net::sockopt;
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls_pki_types::CertificateDer;
@@ -12,8 +12,6 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// As the relays': below it, bursts are lost in the kernel.
-pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Streams that a forwarder with a stream per frame may have open to a receiver. Never what holds a relay up.
 const STREAMS_MAX: u32 = 4096;
 /// Longer than any run is idle.
@@ -78,11 +76,4 @@ impl Dialler {
         let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime))?;
         Ok(endpoint.connect_with(self.config.clone(), self.address, "localhost")?.await?)
     }
-}
-
-/// As much as the kernel grants of [`SOCKET_BUFFER_BYTES`].
-pub fn grow_buffers(socket: &UdpSocket) {
-    // Refusals cost throughput on both sides of every duel alike.
-    let _ = sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER_BYTES);
-    let _ = sockopt::set_socket_send_buffer_size(socket, SOCKET_BUFFER_BYTES);
 }

@@ -1,10 +1,10 @@
 //! The kit's own relays, each as a process: `duel serve KIND`.
 
 use super::error::DuelError;
-use super::quic::grow_buffers;
 use crate::floor::{self, BatchSocket};
 use crate::stock;
 use clap::{Args, ValueEnum};
+use isi_load::client::grow_buffers;
 use isi_relay::tls::{TlsConfig, server_crypto};
 use isi_wire::ALPN;
 use quinn::crypto::rustls::QuicServerConfig;

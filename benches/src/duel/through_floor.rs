@@ -2,10 +2,10 @@
 
 use super::drive::Publisher;
 use super::pieces::{Whole, cut};
-use super::quic::grow_buffers;
 use super::tally::Tally;
 use crate::floor::{BATCH_PACKETS_MAX, BatchSocket, HELLO, Opener, PIECE_BYTES, PUBLISHER, Received, Sealer};
 use aws_lc_rs::error::Unspecified;
+use isi_load::client::grow_buffers;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;

@@ -147,7 +147,7 @@ pub fn grow_buffers(socket: &UdpSocket) {
     let _ = sockopt::set_socket_send_buffer_size_force(socket, SOCKET_BUFFER_BYTES);
 }
 
-/// As the SDK's.
+/// Streams and windows as the SDK's; fairness and the times are not.
 fn transport_config() -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport

@@ -143,8 +143,10 @@ impl Lanes {
 
     /// What media and bulk may fill from now on.
     pub(super) fn set_send_window(&mut self, bytes: u64) {
-        self.send_window = bytes;
-        self.connection.set_send_window(bytes);
+        if bytes != self.send_window {
+            self.send_window = bytes;
+            self.connection.set_send_window(bytes);
+        }
     }
 
     /// Begins a turn: everything blocked may be tried again, the most urgent first.
