@@ -118,7 +118,7 @@ pub use transport::TrustError;
 pub use url::{RelayUrl, RelayUrlError};
 
 pub use isi_e2ee::{
-    BadInvitation, IdentityError, Invitation, IssuerKeys, IssuerKeysError, LeaseEndReason, LeaseScope,
-    MemberIdentity, MemberKey, PairCode, Rectangle, Role, SessionCode,
+    BadInvitation, GroupProfile, IdentityError, Invitation, IssuerKeys, IssuerKeysError, LeaseEndReason,
+    LeaseScope, MemberIdentity, MemberKey, PairCode, Rectangle, Role, SessionCode,
 };
 pub use isi_wire::{SessionId, TrackKind};

@@ -1,4 +1,5 @@
 use crate::{ObjectObserver, RelayUrl};
+use isi_e2ee::GroupProfile;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct ConnectOptions {
     pub admit_timeout: Duration,
     /// Who decides about join requests, where this client is an organizer.
     pub admit: AdmitPolicy,
+    /// Which MLS suite a session that is created gets; who joins learns it from the invitation. Classic by default.
+    pub profile: GroupProfile,
     /// Sees the objects this client opens. Nobody by default.
     pub observer: Option<ObjectObserver>,
 }
@@ -57,6 +60,7 @@ impl ConnectOptions {
             connect_timeout: Duration::from_secs(10),
             admit_timeout: Duration::from_secs(60),
             admit: AdmitPolicy::default(),
+            profile: GroupProfile::default(),
             observer: None,
         }
     }

@@ -1,16 +1,15 @@
 //! What the session keeps inside the MLS group, in private-use types (RFC 9420 section 17).
 
+use crate::GroupProfile;
 use crate::encoding::{Malformed, Reader};
 use crate::issuer::{IssuerKeys, is_sound_key};
 use openmls::group::GroupContext;
 use openmls::prelude::{
-    Capabilities, Ciphersuite, CredentialType, Extension, ExtensionType, Extensions, LeafNode,
-    ProtocolVersion, RequiredCapabilitiesExtension, UnknownExtension,
+    Capabilities, CredentialType, Extension, ExtensionType, Extensions, LeafNode, ProtocolVersion,
+    RequiredCapabilitiesExtension, UnknownExtension,
 };
 use std::collections::BTreeSet;
 
-/// X25519, ChaCha20-Poly1305, SHA-256, Ed25519: RFC 9420 suite 0x0003.
-pub(crate) const CIPHERSUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
 /// A credential that is the compact JWS of a statement. A type of its own, so that nobody mistakes the signed
 /// statement for the self-asserted name of a basic credential.
 pub(crate) const STATEMENT_CREDENTIAL: CredentialType = CredentialType::Other(0xF150);
@@ -26,7 +25,6 @@ pub(crate) const MEDIA_KEY: u16 = 0xF153;
 pub const ORGANIZERS_MAX: usize = 32;
 
 const PARAMETERS_VERSION: u8 = 1;
-const SUITE: u16 = 0x0003;
 
 /// The organizers' leaf signature keys: distinct, 1 to [`ORGANIZERS_MAX`], the root organizer's first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,12 +65,13 @@ impl Organizers {
 pub(crate) struct SessionContext {
     pub(crate) organizers: Organizers,
     pub(crate) issuers: IssuerKeys,
+    pub(crate) profile: GroupProfile,
 }
 
 impl SessionContext {
     pub(crate) fn to_extensions(&self) -> Result<Extensions<GroupContext>, Malformed> {
         let mut parameters = vec![PARAMETERS_VERSION];
-        parameters.extend_from_slice(&SUITE.to_be_bytes());
+        parameters.extend_from_slice(&self.profile.suite().to_be_bytes());
         self.issuers.encode(&mut parameters);
         Extensions::from_vec(vec![
             Extension::RequiredCapabilities(required_capabilities()),
@@ -91,12 +90,13 @@ impl SessionContext {
         let organizers = extensions.unknown(ORGANIZERS).ok_or(Malformed)?;
         let parameters = extensions.unknown(PARAMETERS).ok_or(Malformed)?;
         let mut reader = Reader::new(&parameters.0);
-        if reader.u8()? != PARAMETERS_VERSION || reader.u16()? != SUITE {
+        if reader.u8()? != PARAMETERS_VERSION {
             return Err(Malformed);
         }
+        let profile = GroupProfile::from_suite(reader.u16()?).ok_or(Malformed)?;
         let issuers = IssuerKeys::decode(&mut reader)?;
         reader.end()?;
-        Ok(Self { organizers: Organizers::decode(&organizers.0)?, issuers })
+        Ok(Self { organizers: Organizers::decode(&organizers.0)?, issuers, profile })
     }
 }
 
@@ -114,10 +114,10 @@ pub(crate) fn media_key(leaf: &LeafNode) -> Result<[u8; 32], Malformed> {
 }
 
 /// What every leaf says it can do. Exactly this: nothing else is ever used.
-pub(crate) fn capabilities() -> Capabilities {
+pub(crate) fn capabilities(profile: GroupProfile) -> Capabilities {
     Capabilities::new(
         Some(&[ProtocolVersion::Mls10]),
-        Some(&[CIPHERSUITE]),
+        Some(&[profile.ciphersuite()]),
         Some(&extension_types()),
         Some(&[]),
         Some(&[STATEMENT_CREDENTIAL]),

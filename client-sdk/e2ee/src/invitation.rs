@@ -1,3 +1,4 @@
+use crate::GroupProfile;
 use crate::encoding::Reader;
 use crate::random::random_array;
 use base64::Engine as _;
@@ -20,6 +21,7 @@ pub struct Invitation {
     root_fingerprint: [u8; 32],
     id: [u8; 16],
     secret: Zeroizing<[u8; 32]>,
+    profile: GroupProfile,
 }
 
 /// The text is no invitation.
@@ -28,19 +30,21 @@ pub struct Invitation {
 pub struct BadInvitation;
 
 impl Invitation {
-    pub(crate) fn generate(session: SessionId, root_fingerprint: [u8; 32]) -> Self {
-        Self { session, root_fingerprint, id: random_array(), secret: Zeroizing::new(random_array()) }
+    pub(crate) fn generate(session: SessionId, root_fingerprint: [u8; 32], profile: GroupProfile) -> Self {
+        let secret = Zeroizing::new(random_array());
+        Self { session, root_fingerprint, id: random_array(), secret, profile }
     }
 
-    /// The fragment of a link, without `#`: 130 characters of base64url.
+    /// The fragment of a link, without `#`: 131 characters of base64url.
     #[must_use]
     pub fn to_fragment(&self) -> Zeroizing<String> {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(97));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(98));
         bytes.push(VERSION);
         bytes.extend_from_slice(&self.session.0);
         bytes.extend_from_slice(&self.root_fingerprint);
         bytes.extend_from_slice(&self.id);
         bytes.extend_from_slice(self.secret.as_slice());
+        bytes.push(profile_byte(self.profile));
         Zeroizing::new(URL_SAFE_NO_PAD.encode(&*bytes))
     }
 
@@ -58,6 +62,12 @@ impl Invitation {
     #[must_use]
     pub const fn session(&self) -> SessionId {
         self.session
+    }
+
+    /// Which suite the session's group uses; who joins makes its key package for it.
+    #[must_use]
+    pub const fn profile(&self) -> GroupProfile {
+        self.profile
     }
 
     pub(crate) const fn root_fingerprint(&self) -> &[u8; 32] {
@@ -100,9 +110,25 @@ impl Invitation {
             root_fingerprint: reader.array().ok()?,
             id: reader.array().ok()?,
             secret: Zeroizing::new(reader.array().ok()?),
+            profile: profile_of(reader.u8().ok()?)?,
         };
         reader.end().ok()?;
         Some(invitation)
+    }
+}
+
+const fn profile_byte(profile: GroupProfile) -> u8 {
+    match profile {
+        GroupProfile::Classic => 1,
+        GroupProfile::PostQuantum => 2,
+    }
+}
+
+const fn profile_of(byte: u8) -> Option<GroupProfile> {
+    match byte {
+        1 => Some(GroupProfile::Classic),
+        2 => Some(GroupProfile::PostQuantum),
+        _ => None,
     }
 }
 

@@ -63,6 +63,7 @@ mod lease;
 mod objects;
 mod pending;
 mod private;
+mod profile;
 mod provider;
 mod random;
 mod roster;
@@ -96,6 +97,7 @@ pub use objects::{
 };
 pub use pending::{PendingError, PendingMember};
 pub use private::{PrivateContext, PrivateError, PrivateKeys, PrivateReceiver};
+pub use profile::{GroupProfile, POST_QUANTUM_MEMBERS_MAX};
 pub use rules::{ProposalKind, RuleViolation};
 pub use statement::{STATEMENT_BYTES_MAX, SUBJECT_BYTES_MAX, StatementError};
 pub use suite::SUITE_ID;

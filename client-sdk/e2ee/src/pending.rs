@@ -1,4 +1,4 @@
-use crate::extensions::{CIPHERSUITE, capabilities, leaf_extensions};
+use crate::extensions::{capabilities, leaf_extensions};
 use crate::group::{Expectation, Group, WelcomeRefused, lifetime, new_media_key};
 use crate::identity::MemberIdentity;
 use crate::invitation::Invitation;
@@ -84,10 +84,11 @@ impl PendingMember {
             session: self.invitation.session(),
             issuers: &self.issuers,
             root_fingerprint: self.invitation.root_fingerprint(),
+            profile: self.invitation.profile(),
             media_key: &self.media_key,
         };
         let joined = Group::join(&mut self.provider, &expectation, welcome, now, at);
-        let untouched = [WelcomeRefused::Malformed, WelcomeRefused::NotForUs];
+        let untouched = [WelcomeRefused::Malformed, WelcomeRefused::NotForUs, WelcomeRefused::OtherSuite];
         if joined.as_ref().is_err_and(|refused| !untouched.contains(refused)) {
             // The key package is used up; nothing of a group one did not trust stays.
             self.provider = Provider::default();
@@ -109,14 +110,15 @@ fn make_request(
     identity: &MemberIdentity,
     invitation: &Invitation,
 ) -> Result<(Provider, SigningKey, Vec<u8>), PendingError> {
+    let profile = invitation.profile();
     let provider = Provider::default();
     let media_key = new_media_key();
     let leaf = leaf_extensions(&media_key.verifying_key().to_bytes()).map_err(|_| PendingError::Library)?;
     let bundle = KeyPackage::builder()
         .key_package_lifetime(lifetime())
-        .leaf_node_capabilities(capabilities())
+        .leaf_node_capabilities(capabilities(profile))
         .leaf_node_extensions(leaf)
-        .build(CIPHERSUITE, &provider, identity, identity.credential())
+        .build(profile.ciphersuite(), &provider, identity, identity.credential())
         .map_err(|_| PendingError::Library)?;
     let key_package = bundle.key_package();
     let reference = key_package.hash_ref(provider.crypto()).map_err(|_| PendingError::Library)?;

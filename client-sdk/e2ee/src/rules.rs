@@ -5,12 +5,10 @@
 
 use crate::commit_data::CommitData;
 use crate::extensions::{STATEMENT_CREDENTIAL, SessionContext, capabilities, media_key};
-use crate::issuer::IssuerKeys;
 use crate::roster::{Entry, Roster};
 use crate::statement::{Statement, StatementError};
-use crate::{LeafIndex, Role};
+use crate::{GroupProfile, LeafIndex, Role};
 use isi_wire::SessionId;
-use isi_wire::limits::PARTICIPANTS_PER_SESSION_MAX;
 use openmls::group::StagedCommit;
 use openmls::prelude::{AddProposal, KeyPackage, LeafNode, LeafNodeIndex, Proposal};
 
@@ -114,9 +112,9 @@ pub enum RuleViolation {
     /// The media key is another member's, or the one before.
     #[error("the media key is not fresh")]
     MediaKeyNotFresh,
-    /// More than [`PARTICIPANTS_PER_SESSION_MAX`] members.
-    #[error("a session has at most {PARTICIPANTS_PER_SESSION_MAX} members")]
-    TooManyMembers,
+    /// More than this many members, see [`GroupProfile::members_max`].
+    #[error("a session of this kind has at most {0} members; remove somebody, or make another session")]
+    TooManyMembers(usize),
 }
 
 /// The group before a commit.
@@ -179,7 +177,7 @@ impl Before<'_> {
         if !unlimited || key_package.extensions().iter().next().is_some() {
             return Err(RuleViolation::BadKeyPackage);
         }
-        let entry = verify_leaf(key_package.leaf_node(), &self.context.issuers, self.session)?;
+        let entry = verify_leaf(key_package.leaf_node(), self.context, self.session)?;
         entry.statement.check_expiry(at)?;
         if self.roster.has_media_key(&entry.media_key) {
             return Err(RuleViolation::MediaKeyNotFresh);
@@ -195,7 +193,7 @@ impl Before<'_> {
             }
             changes.added.push(entry);
         } else if let Proposal::Remove(remove) = proposal {
-            changes.removed.push(leaf_index(remove.removed()).ok_or(RuleViolation::TooManyMembers)?);
+            changes.removed.push(leaf_index(remove.removed()).ok_or(self.too_many())?);
         }
         Ok(())
     }
@@ -204,7 +202,7 @@ impl Before<'_> {
         if leaf.signature_key().as_slice() != before.key {
             return Err(RuleViolation::PathKey);
         }
-        let entry = verify_leaf(leaf, &self.context.issuers, self.session)?;
+        let entry = verify_leaf(leaf, self.context, self.session)?;
         if entry.statement.subject != before.statement.subject {
             return Err(RuleViolation::PathSubject);
         }
@@ -226,12 +224,16 @@ impl Before<'_> {
     ) -> Result<SessionContext, RuleViolation> {
         let after = SessionContext::from_extensions(commit.group_context().extensions())
             .map_err(|_| RuleViolation::BadContext)?;
-        if after.issuers != self.context.issuers {
+        if (&after.issuers, after.profile) != (&self.context.issuers, self.context.profile) {
             return Err(RuleViolation::ParametersChanged);
         }
-        check_size(self.roster.len(), changes.added.len(), changes.removed.len())?;
+        check_size(self.context.profile, self.roster.len(), changes.added.len(), changes.removed.len())?;
         check_organizers(&after, |key| self.entry_after(changes, key))?;
         Ok(after)
+    }
+
+    const fn too_many(&self) -> RuleViolation {
+        RuleViolation::TooManyMembers(self.context.profile.members_max())
     }
 
     fn entry_after<'a>(&'a self, changes: &'a Changes, key: &[u8; 32]) -> Option<&'a Entry> {
@@ -241,9 +243,17 @@ impl Before<'_> {
     }
 }
 
-const fn check_size(before: usize, added: usize, removed: usize) -> Result<(), RuleViolation> {
-    let after = (before + added).saturating_sub(removed);
-    if after > PARTICIPANTS_PER_SESSION_MAX { Err(RuleViolation::TooManyMembers) } else { Ok(()) }
+pub(crate) const fn check_size(
+    profile: GroupProfile,
+    before: usize,
+    added: usize,
+    removed: usize,
+) -> Result<(), RuleViolation> {
+    let max = profile.members_max();
+    if (before + added).saturating_sub(removed) > max {
+        return Err(RuleViolation::TooManyMembers(max));
+    }
+    Ok(())
 }
 
 /// Every listed organizer is a member, and one whose statement allows it.
@@ -263,7 +273,7 @@ pub(crate) fn check_organizers<'a>(
 /// Checks what holds for a leaf at any time; its statement's expiry is judged at admission only.
 pub(crate) fn verify_leaf(
     leaf: &LeafNode,
-    issuers: &IssuerKeys,
+    context: &SessionContext,
     session: SessionId,
 ) -> Result<Entry, RuleViolation> {
     let credential = leaf.credential();
@@ -271,8 +281,8 @@ pub(crate) fn verify_leaf(
         return Err(RuleViolation::ForeignCredential);
     }
     let key = leaf.signature_key().as_slice();
-    let statement = Statement::verify(credential.serialized_content(), issuers, session, key)?;
-    if *leaf.capabilities() != capabilities() {
+    let statement = Statement::verify(credential.serialized_content(), &context.issuers, session, key)?;
+    if *leaf.capabilities() != capabilities(context.profile) {
         return Err(RuleViolation::BadLeaf);
     }
     let media_key = media_key(leaf).map_err(|_| RuleViolation::BadLeaf)?;
@@ -378,9 +388,11 @@ mod tests {
 
     #[test]
     fn a_session_has_a_size() {
-        let full = PARTICIPANTS_PER_SESSION_MAX;
-        assert_eq!(check_size(full - 1, 1, 0), Ok(()));
-        assert_eq!(check_size(full, 1, 0), Err(RuleViolation::TooManyMembers));
-        assert_eq!(check_size(full, 1, 1), Ok(()));
+        for profile in [GroupProfile::Classic, GroupProfile::PostQuantum] {
+            let full = profile.members_max();
+            assert_eq!(check_size(profile, full - 1, 1, 0), Ok(()));
+            assert_eq!(check_size(profile, full, 1, 0), Err(RuleViolation::TooManyMembers(full)));
+            assert_eq!(check_size(profile, full, 1, 1), Ok(()));
+        }
     }
 }

@@ -43,7 +43,13 @@ pub(crate) async fn create(
     issuers: IssuerKeys,
 ) -> Result<(Session, Events), JoinError> {
     let claims = TokenClaims::peek(&credentials.token)?;
-    let group = Group::create(credentials.identity, issuers, claims.session, Clock::unix())?;
+    let group = Group::create_with_profile(
+        credentials.identity,
+        issuers,
+        claims.session,
+        options.profile,
+        Clock::unix(),
+    )?;
     let (link, joined) = enter(&options, &credentials.token, &claims, &credentials.connection_key).await?;
     let start = Start {
         group,

@@ -5,10 +5,11 @@ use crate::join_request::JoinRequest;
 use crate::roster::Entry;
 use crate::rules::{Changes, RuleViolation};
 use crate::{Role, UnixSeconds};
-use openmls::prelude::{DeserializeBytes as _, KeyPackage, KeyPackageIn, ProtocolVersion};
+use openmls::prelude::{KeyPackage, KeyPackageIn, ProtocolVersion};
 use openmls_traits::OpenMlsProvider as _;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
+use tls_codec::Deserialize as _;
 
 /// Most invitations one organizer has open at a time.
 pub const INVITATIONS_MAX: usize = 64;
@@ -48,6 +49,9 @@ pub enum JoinRequestRefused {
     /// Made without the invitation's secret.
     #[error("the request does not prove the invitation's secret")]
     WrongSecret,
+    /// The key package is for another MLS suite than the group's, or for one that no session uses.
+    #[error("the key package is for another MLS suite than the session's; use a link made for this session")]
+    OtherSuite,
     /// The key package does not verify.
     #[error("the key package does not verify")]
     BadKeyPackage,
@@ -90,7 +94,11 @@ impl Group {
         if self.lobby.invitations.len() >= INVITATIONS_MAX {
             return Err(InviteError::TooMany);
         }
-        let invitation = Invitation::generate(self.session, fingerprint(self.context.organizers.root()));
+        let invitation = Invitation::generate(
+            self.session,
+            fingerprint(self.context.organizers.root()),
+            self.context.profile,
+        );
         let open = OpenInvitation { invitation: invitation.clone() };
         self.lobby.invitations.insert(*invitation.id(), open);
         Ok(invitation)
@@ -114,7 +122,10 @@ impl Group {
         let request = JoinRequest::decode(request).map_err(|_| JoinRequestRefused::Malformed)?;
         let open = self.lobby.invitations.get(&request.invitation_id);
         let open = open.ok_or(JoinRequestRefused::UnknownInvitation)?;
-        let key_package = KeyPackageIn::tls_deserialize_exact_bytes(request.key_package)
+        if suite_of(request.key_package) != Some(self.context.profile.suite()) {
+            return Err(JoinRequestRefused::OtherSuite);
+        }
+        let key_package = KeyPackageIn::tls_deserialize_exact(request.key_package)
             .map_err(|_| JoinRequestRefused::Malformed)?
             .validate(self.provider.crypto(), ProtocolVersion::Mls10)
             .map_err(|_| JoinRequestRefused::BadKeyPackage)?;
@@ -164,6 +175,11 @@ impl Lobby {
             }
         }
     }
+}
+
+/// The suite that a key package states behind its version (RFC 9420 section 10), before anything else of it is read.
+fn suite_of(key_package: &[u8]) -> Option<u16> {
+    key_package.get(2..4)?.try_into().ok().map(u16::from_be_bytes)
 }
 
 impl Applicant {

@@ -1,4 +1,5 @@
-use crate::extensions::{CIPHERSUITE, capabilities};
+use crate::GroupProfile;
+use crate::extensions::capabilities;
 use openmls::group::{MlsGroupCreateConfig, MlsGroupJoinConfig, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY};
 use openmls::key_packages::Lifetime;
 use openmls::prelude::{Extensions, GroupContext, LeafNode, SenderRatchetConfiguration};
@@ -26,6 +27,7 @@ pub(crate) fn join_config() -> MlsGroupJoinConfig {
 pub(super) fn create_config(
     context: Extensions<GroupContext>,
     leaf: Extensions<LeafNode>,
+    profile: GroupProfile,
 ) -> Option<MlsGroupCreateConfig> {
     let builder = MlsGroupCreateConfig::builder()
         .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
@@ -34,8 +36,8 @@ pub(super) fn create_config(
         .number_of_resumption_psks(0)
         .use_ratchet_tree_extension(true)
         .sender_ratchet_configuration(ratchet_config())
-        .ciphersuite(CIPHERSUITE)
-        .capabilities(capabilities())
+        .ciphersuite(profile.ciphersuite())
+        .capabilities(capabilities(profile))
         .lifetime(lifetime())
         .with_group_context_extensions(context)
         .with_leaf_node_extensions(leaf)

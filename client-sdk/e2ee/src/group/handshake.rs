@@ -5,10 +5,11 @@ use crate::{LeafIndex, Member, MonotonicMs, UnixSeconds};
 use isi_wire::limits::LOG_ITEM_BYTES_MAX;
 use openmls::group::{ProcessMessageError, StageCommitError, StagedCommit};
 use openmls::prelude::{
-    ContentType, DeserializeBytes as _, MlsMessageBodyIn, MlsMessageIn, PrivateMessageIn, ProcessedMessage,
-    ProcessedMessageContent, QueuedProposal, Sender,
+    ContentType, MlsMessageBodyIn, MlsMessageIn, PrivateMessageIn, ProcessedMessage, ProcessedMessageContent,
+    QueuedProposal, Sender,
 };
 use openmls_traits::OpenMlsProvider as _;
+use tls_codec::Deserialize as _;
 
 /// What a merged commit changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,7 +167,7 @@ fn parse_private(bytes: &[u8]) -> Result<PrivateMessageIn, HandshakeError> {
     if bytes.len() > LOG_ITEM_BYTES_MAX {
         return Err(HandshakeError::Malformed);
     }
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| HandshakeError::Malformed)?;
+    let message = MlsMessageIn::tls_deserialize_exact(bytes).map_err(|_| HandshakeError::Malformed)?;
     let MlsMessageBodyIn::PrivateMessage(message) = message.extract() else {
         return Err(HandshakeError::NotEncrypted);
     };

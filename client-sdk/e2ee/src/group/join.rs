@@ -5,18 +5,19 @@ use crate::identity::{MemberIdentity, fingerprint};
 use crate::issuer::IssuerKeys;
 use crate::provider::Provider;
 use crate::roster::Roster;
-use crate::rules::{RuleViolation, check_organizers, leaf_index, verify_leaf};
-use crate::{EpochSwitch, Keyring, LeafIndex, MonotonicMs, UnixSeconds};
+use crate::rules::{RuleViolation, check_organizers, check_size, leaf_index, verify_leaf};
+use crate::{EpochSwitch, GroupProfile, Keyring, LeafIndex, MonotonicMs, UnixSeconds};
 use ed25519_dalek::SigningKey;
 use isi_wire::SessionId;
-use isi_wire::limits::{LOG_ITEM_BYTES_MAX, PARTICIPANTS_PER_SESSION_MAX};
+use isi_wire::limits::LOG_ITEM_BYTES_MAX;
 use openmls::group::{GroupContext, MlsGroup, StagedWelcome, WelcomeError};
-use openmls::prelude::{DeserializeBytes as _, MlsMessageBodyIn, MlsMessageIn, Welcome};
+use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, Welcome};
 use std::sync::Arc;
+use tls_codec::Deserialize as _;
 
 /// Why a Welcome does not let one in.
 ///
-/// After [`NotForUs`](Self::NotForUs) and [`Malformed`](Self::Malformed) wait for another; after any other the
+/// After [`NotForUs`](Self::NotForUs), [`OtherSuite`](Self::OtherSuite) and [`Malformed`](Self::Malformed) wait for another; after any other the
 /// key package is used up: make a new [`PendingMember`](crate::PendingMember) and ask again, or do not trust
 /// the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum WelcomeRefused {
     /// For another key package, or for one that was used already.
     #[error("the Welcome is not for this join request, or the join request was answered already")]
     NotForUs,
+    /// The group uses another MLS suite than the invitation says, or one that no session uses.
+    #[error("the group uses another MLS suite than the invitation says; ask for a new link")]
+    OtherSuite,
     /// MLS refused it.
     #[error("the Welcome does not verify; ask to be let in again")]
     Invalid,
@@ -56,12 +60,16 @@ pub enum WelcomeRefused {
     Library,
 }
 
+/// MLS 1.0, `mls_welcome` (RFC 9420 section 6); the suite follows.
+const WELCOME_HEAD: &[u8; 4] = &[0, 1, 0, 3];
+
 /// What a joiner knows before it sees the group.
 pub(crate) struct Expectation<'a> {
     pub(crate) identity: &'a Arc<MemberIdentity>,
     pub(crate) session: SessionId,
     pub(crate) issuers: &'a IssuerKeys,
     pub(crate) root_fingerprint: &'a [u8; 32],
+    pub(crate) profile: GroupProfile,
     pub(crate) media_key: &'a SigningKey,
 }
 
@@ -74,7 +82,7 @@ impl Group {
         now: UnixSeconds,
         at: MonotonicMs,
     ) -> Result<Self, WelcomeRefused> {
-        let staged = stage(provider, parse(welcome)?)?;
+        let staged = stage(provider, parse(welcome, expected.profile)?)?;
         let context = expected.check_context(staged.group_context())?;
         let sender = leaf_index(staged.welcome_sender_index());
         let mls = staged.into_group(provider).map_err(|_| WelcomeRefused::Library)?;
@@ -109,6 +117,9 @@ impl Expectation<'_> {
         }
         let context = SessionContext::from_extensions(context.extensions())
             .map_err(|_| WelcomeRefused::ForeignContents)?;
+        if context.profile != self.profile {
+            return Err(WelcomeRefused::OtherSuite);
+        }
         if !self.issuers.covers(&context.issuers) {
             return Err(WelcomeRefused::ForeignIssuer);
         }
@@ -124,17 +135,16 @@ impl Expectation<'_> {
     fn check_members(&self, mls: &MlsGroup, context: &SessionContext) -> Result<Roster, WelcomeRefused> {
         let mut roster = Roster::default();
         for index in mls.members().map(|member| member.index) {
-            let leaf = leaf_index(index).ok_or(RuleViolation::TooManyMembers)?;
+            let leaf =
+                leaf_index(index).ok_or(RuleViolation::TooManyMembers(context.profile.members_max()))?;
             let node = mls.public_group().leaf(index).ok_or(WelcomeRefused::Library)?;
-            let entry = verify_leaf(node, &context.issuers, self.session)?;
+            let entry = verify_leaf(node, context, self.session)?;
             if roster.has_media_key(&entry.media_key) {
                 return Err(RuleViolation::MediaKeyNotFresh.into());
             }
             roster.insert(leaf, entry);
         }
-        if roster.len() > PARTICIPANTS_PER_SESSION_MAX {
-            return Err(RuleViolation::TooManyMembers.into());
-        }
+        check_size(context.profile, roster.len(), 0, 0)?;
         check_organizers(context, |key| roster.by_key(key).map(|(_, entry)| entry))?;
         Ok(roster)
     }
@@ -156,12 +166,17 @@ impl Expectation<'_> {
     }
 }
 
-fn parse(welcome: &[u8]) -> Result<Welcome, WelcomeRefused> {
+fn parse(welcome: &[u8], profile: GroupProfile) -> Result<Welcome, WelcomeRefused> {
     if welcome.len() > LOG_ITEM_BYTES_MAX {
         return Err(WelcomeRefused::Malformed);
     }
-    let message =
-        MlsMessageIn::tls_deserialize_exact_bytes(welcome).map_err(|_| WelcomeRefused::Malformed)?;
+    // Before MLS looks at it: then the key package is not used up.
+    if let Some((WELCOME_HEAD, rest)) = welcome.split_first_chunk::<4>()
+        && rest.first_chunk::<2>() != Some(&profile.suite().to_be_bytes())
+    {
+        return Err(WelcomeRefused::OtherSuite);
+    }
+    let message = MlsMessageIn::tls_deserialize_exact(welcome).map_err(|_| WelcomeRefused::Malformed)?;
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
         return Err(WelcomeRefused::Malformed);
     };

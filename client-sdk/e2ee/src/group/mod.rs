@@ -20,7 +20,7 @@ use crate::provider::Provider;
 use crate::random::random_array;
 use crate::roster::{Entry, Roster};
 use crate::statement::{Statement, StatementError};
-use crate::{EpochSwitch, Keyring, LeafIndex, Member, MonotonicMs, Role, UnixSeconds};
+use crate::{EpochSwitch, GroupProfile, Keyring, LeafIndex, Member, MonotonicMs, Role, UnixSeconds};
 use admission::Lobby;
 use ed25519_dalek::SigningKey;
 use isi_wire::SessionId;
@@ -95,6 +95,20 @@ impl Group {
         session: SessionId,
         now: UnixSeconds,
     ) -> Result<Self, CreateError> {
+        Self::create_with_profile(identity, issuers, session, GroupProfile::default(), now)
+    }
+
+    /// [`create`](Self::create) with a profile of one's choice.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_with_profile(
+        identity: MemberIdentity,
+        issuers: IssuerKeys,
+        session: SessionId,
+        profile: GroupProfile,
+        now: UnixSeconds,
+    ) -> Result<Self, CreateError> {
         let statement = Statement::verify(identity.jws(), &issuers, session, &identity.public_key())?;
         statement.check_expiry(now)?;
         if statement.role != Role::Organizer {
@@ -102,7 +116,7 @@ impl Group {
         }
         let key = identity.public_key();
         let organizers = Organizers::new(vec![key]).map_err(|_| CreateError::Library)?;
-        let context = SessionContext { organizers, issuers };
+        let context = SessionContext { organizers, issuers, profile };
         let media_key = new_media_key();
         let provider = Provider::default();
         let mls =
@@ -132,6 +146,12 @@ impl Group {
     #[must_use]
     pub const fn session(&self) -> SessionId {
         self.session
+    }
+
+    /// Which suite the group uses.
+    #[must_use]
+    pub const fn profile(&self) -> GroupProfile {
+        self.context.profile
     }
 
     /// The MLS group id: the session's 16 bytes and 16 random ones.
@@ -238,7 +258,7 @@ fn create_mls(
     session: SessionId,
 ) -> Option<MlsGroup> {
     let leaf = leaf_extensions(&media_key.verifying_key().to_bytes()).ok()?;
-    let config = config::create_config(context.to_extensions().ok()?, leaf)?;
+    let config = config::create_config(context.to_extensions().ok()?, leaf, context.profile)?;
     let group_id = [session.0, random_array()].concat();
     let group_id = GroupId::from_slice(&group_id);
     MlsGroup::new_with_group_id(provider, identity, &config, group_id, identity.credential()).ok()

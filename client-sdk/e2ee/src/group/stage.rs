@@ -215,7 +215,7 @@ impl Group {
             .propose_adds(plan.adds)
             .propose_removals(plan.removes.iter().map(|leaf| LeafNodeIndex::new(u32::from(leaf.0))));
         if let Some(organizers) = plan.organizers {
-            let context = SessionContext { organizers, issuers: self.context.issuers.clone() };
+            let context = SessionContext { organizers, ..self.context.clone() };
             let extensions = context.to_extensions().map_err(|_| StageError::Library)?;
             builder =
                 builder.propose_group_context_extensions(extensions).map_err(|_| StageError::Library)?;

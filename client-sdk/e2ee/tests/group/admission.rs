@@ -23,7 +23,7 @@ fn an_invitation_survives_a_link() {
     let mut root = organizer();
     let invitation = root.invite().unwrap();
     let fragment = invitation.to_fragment();
-    assert_eq!(fragment.len(), 130);
+    assert_eq!(fragment.len(), 131);
     assert_eq!(Invitation::from_fragment(&fragment).unwrap(), invitation);
     assert_eq!(Invitation::from_fragment(&format!("#{}", *fragment)).unwrap(), invitation);
     assert_eq!(invitation.session(), SESSION);
@@ -32,7 +32,7 @@ fn an_invitation_survives_a_link() {
         "#",
         &fragment[1..],
         &fragment[..129],
-        &format!("{}A", *fragment),
+        &format!("{}AA", *fragment),
         &format!("B{}", &fragment[1..]),
     ] {
         assert_eq!(Invitation::from_fragment(broken), Err(BadInvitation));
@@ -309,7 +309,7 @@ fn a_joiner_insists_on_a_group_of_its_session() {
         let more = extension.map(|id| Extension::Unknown(id, UnknownExtension(vec![1])));
         let mut founder = Rogue::founder(Leaf::good(9, "founder", "organizer"), &group_id, more);
         let fingerprint: [u8; 32] = Sha256::digest(founder.key.public()).into();
-        let link = encode(&[&[1][..], &SESSION.0, &fingerprint, &[2; 16], &[3; 32]].concat());
+        let link = encode(&[&[1][..], &SESSION.0, &fingerprint, &[2; 16], &[3; 32], &[1]].concat());
         let mut cid = pending("cid", "viewer", &Invitation::from_fragment(&link).unwrap());
         let welcome = founder.welcome(&[key_package_of(&cid, &founder)]);
         assert_eq!(cid.join(&welcome, NOW, AT).map(drop), expected);
@@ -321,7 +321,7 @@ fn a_joiner_insists_on_an_organizer_whose_statement_allows_it() {
     let group_id = [SESSION.0, [1; 16]].concat();
     let mut founder = Rogue::founder(Leaf::good(9, "founder", "participant"), &group_id, None);
     let fingerprint: [u8; 32] = Sha256::digest(founder.key.public()).into();
-    let link = encode(&[&[1][..], &SESSION.0, &fingerprint, &[2; 16], &[3; 32]].concat());
+    let link = encode(&[&[1][..], &SESSION.0, &fingerprint, &[2; 16], &[3; 32], &[1]].concat());
     let mut cid = pending("cid", "viewer", &Invitation::from_fragment(&link).unwrap());
     let welcome = founder.welcome(&[key_package_of(&cid, &founder)]);
     let refused = cid.join(&welcome, NOW, AT).unwrap_err();

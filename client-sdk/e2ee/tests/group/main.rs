@@ -5,7 +5,9 @@
 mod admission;
 mod issuers;
 mod life;
+mod mangled;
 mod objects;
+mod profile;
 mod races;
 mod rogue;
 mod rules;
