@@ -17,13 +17,15 @@ byte_enum! {
         Commit = 4,
         /// An MLS Welcome, directed.
         Welcome = 5,
+        /// Tells one applicant why it is not let in, directed.
+        JoinAnswer = 6,
     }
 }
 
 /// What a client sends on its log stream, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogUpload {
-    /// A message, join request or proposal.
+    /// A message, join request or proposal, or the answer to a join request.
     Append {
         /// Answered by `Appended` or `Refused`.
         request: RequestId,
@@ -172,7 +174,10 @@ impl LogEntry {
 /// Commits and Welcomes have their own upload, so that they stay one atomic step.
 fn get_append_kind(input: &mut Bytes) -> Result<EntryKind, DecodeError> {
     match EntryKind::get(input)? {
-        kind @ (EntryKind::Message | EntryKind::JoinRequest | EntryKind::Proposal) => Ok(kind),
+        kind
+        @ (EntryKind::Message | EntryKind::JoinRequest | EntryKind::Proposal | EntryKind::JoinAnswer) => {
+            Ok(kind)
+        }
         kind @ (EntryKind::Commit | EntryKind::Welcome) => {
             Err(DecodeError::InvalidValue { field: "entry kind", value: kind as u64 })
         }

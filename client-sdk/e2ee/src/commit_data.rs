@@ -1,5 +1,7 @@
 use crate::UnixSeconds;
 use crate::encoding::{Malformed, Reader};
+use crate::invitation::InvitationId;
+use isi_wire::limits::WELCOMES_PER_COMMIT_MAX;
 
 const VERSION: u8 = 1;
 
@@ -17,21 +19,25 @@ pub enum CommitReason {
     Organizers = 4,
 }
 
-/// What a commit states in its authenticated data: version, seconds since 1970 (64 bits), reason; 10 bytes.
+/// What a commit states in its authenticated data: version, seconds since 1970 (64 bits), reason, and for each Add, in
+/// order, the invitation that let the newcomer ask (16 bytes each).
 ///
 /// The time is what expiries are judged by. Every member judges one commit by the same stated time, so no two
-/// come to different results because their clocks differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// come to different results because their clocks differ. The invitations are what organizers count uses by: what
+/// counts is what all of them saw merged, so several of them cannot pass a limit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommitData {
     pub(crate) stated_at: UnixSeconds,
     pub(crate) reason: CommitReason,
+    pub(crate) invitations: Vec<InvitationId>,
 }
 
 impl CommitData {
-    pub(crate) fn encode(self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.extend_from_slice(&self.stated_at.0.to_be_bytes());
         out.push(self.reason as u8);
+        self.invitations.iter().for_each(|invitation| out.extend_from_slice(&invitation.0));
         out
     }
 
@@ -48,7 +54,11 @@ impl CommitData {
             4 => CommitReason::Organizers,
             _ => return Err(Malformed),
         };
-        reader.end()?;
-        Ok(Self { stated_at, reason })
+        let (invitations, rest) = reader.rest().as_chunks::<16>();
+        if !rest.is_empty() || invitations.len() > WELCOMES_PER_COMMIT_MAX {
+            return Err(Malformed);
+        }
+        let invitations = invitations.iter().copied().map(InvitationId).collect();
+        Ok(Self { stated_at, reason, invitations })
     }
 }

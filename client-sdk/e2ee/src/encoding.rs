@@ -39,17 +39,35 @@ impl<'a> Reader<'a> {
         self.array().map(u16::from_be_bytes)
     }
 
+    pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
+        self.array().map(u32::from_be_bytes)
+    }
+
     pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
         self.array().map(u64::from_be_bytes)
     }
 
     /// A byte string of at most `max` bytes; a false length allocates nothing.
     pub(crate) fn bytes(&mut self, max: usize) -> Result<&'a [u8], Malformed> {
-        let len = get_varint(&mut self.0).map_err(|_| Malformed)?;
-        let len = usize::try_from(len).ok().filter(|len| *len <= max).ok_or(Malformed)?;
+        let len = self.count(max)?;
         let (bytes, rest) = self.0.split_at_checked(len).ok_or(Malformed)?;
         self.0 = rest;
         Ok(bytes)
+    }
+
+    /// A varint that may be at most `max`.
+    pub(crate) fn count(&mut self, max: usize) -> Result<usize, Malformed> {
+        let count = get_varint(&mut self.0).map_err(|_| Malformed)?;
+        usize::try_from(count).ok().filter(|count| *count <= max).ok_or(Malformed)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Everything that is left.
+    pub(crate) const fn rest(self) -> &'a [u8] {
+        self.0
     }
 
     /// The end: there must be nothing left.

@@ -11,6 +11,15 @@ use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
 const JOIN_REQUEST_LABEL: &[u8] = b"ISI join request v1";
+const JOIN_ANSWER_LABEL: &[u8] = b"ISI join answer v1";
+
+/// Longest encoded invitation.
+pub(crate) const INVITATION_BYTES_MAX: usize = 128;
+
+/// Names an invitation: 16 random bytes that stand openly in join requests and commits, and are worth nothing without
+/// its secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InvitationId(pub(crate) [u8; 16]);
 
 /// What a link to a session carries behind its `#`, which a browser never sends anywhere.
 ///
@@ -19,7 +28,7 @@ const JOIN_REQUEST_LABEL: &[u8] = b"ISI join request v1";
 pub struct Invitation {
     session: SessionId,
     root_fingerprint: [u8; 32],
-    id: [u8; 16],
+    id: InvitationId,
     secret: Zeroizing<[u8; 32]>,
     profile: GroupProfile,
 }
@@ -31,21 +40,14 @@ pub struct BadInvitation;
 
 impl Invitation {
     pub(crate) fn generate(session: SessionId, root_fingerprint: [u8; 32], profile: GroupProfile) -> Self {
-        let secret = Zeroizing::new(random_array());
-        Self { session, root_fingerprint, id: random_array(), secret, profile }
+        let (id, secret) = (InvitationId(random_array()), Zeroizing::new(random_array()));
+        Self { session, root_fingerprint, id, secret, profile }
     }
 
     /// The fragment of a link, without `#`: 131 characters of base64url.
     #[must_use]
     pub fn to_fragment(&self) -> Zeroizing<String> {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(98));
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&self.session.0);
-        bytes.extend_from_slice(&self.root_fingerprint);
-        bytes.extend_from_slice(&self.id);
-        bytes.extend_from_slice(self.secret.as_slice());
-        bytes.push(profile_byte(self.profile));
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(&*bytes))
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(&*self.encode()))
     }
 
     /// Reads a fragment, with or without `#`.
@@ -70,37 +72,59 @@ impl Invitation {
         self.profile
     }
 
+    /// Names it among all invitations of the session.
+    #[must_use]
+    pub const fn id(&self) -> InvitationId {
+        self.id
+    }
+
     pub(crate) const fn root_fingerprint(&self) -> &[u8; 32] {
         &self.root_fingerprint
     }
 
-    pub(crate) const fn id(&self) -> &[u8; 16] {
-        &self.id
-    }
-
     pub(crate) fn authenticate(&self, key_package_ref: &[u8], statement: &[u8]) -> [u8; 32] {
-        self.join_mac(key_package_ref, statement).finalize().into_bytes().into()
+        self.mac(JOIN_REQUEST_LABEL, &[key_package_ref, statement]).finalize().into_bytes().into()
     }
 
     /// Compares in constant time.
     pub(crate) fn is_authentic(&self, key_package_ref: &[u8], statement: &[u8], mac: &[u8; 32]) -> bool {
-        self.join_mac(key_package_ref, statement).verify_slice(mac).is_ok()
+        self.mac(JOIN_REQUEST_LABEL, &[key_package_ref, statement]).verify_slice(mac).is_ok()
     }
 
-    /// HMAC-SHA256 over label, session and the two variable parts, each behind its length.
+    pub(crate) fn authenticate_answer(&self, key_package_ref: &[u8], reason: u8) -> [u8; 32] {
+        self.mac(JOIN_ANSWER_LABEL, &[key_package_ref, &[reason]]).finalize().into_bytes().into()
+    }
+
+    /// Compares in constant time.
+    pub(crate) fn is_authentic_answer(&self, key_package_ref: &[u8], reason: u8, mac: &[u8; 32]) -> bool {
+        self.mac(JOIN_ANSWER_LABEL, &[key_package_ref, &[reason]]).verify_slice(mac).is_ok()
+    }
+
+    /// HMAC-SHA256 over label, session and the variable parts, each behind its length.
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    fn join_mac(&self, key_package_ref: &[u8], statement: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, label: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()).expect("any length is a key");
-        mac.update(JOIN_REQUEST_LABEL);
+        mac.update(label);
         mac.update(&self.session.0);
-        for part in [key_package_ref, statement] {
+        for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
         mac
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(INVITATION_BYTES_MAX));
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.session.0);
+        bytes.extend_from_slice(&self.root_fingerprint);
+        bytes.extend_from_slice(&self.id.0);
+        bytes.extend_from_slice(self.secret.as_slice());
+        bytes.push(profile_byte(self.profile));
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         if reader.u8().ok()? != VERSION {
             return None;
@@ -108,7 +132,7 @@ impl Invitation {
         let invitation = Self {
             session: SessionId(reader.array().ok()?),
             root_fingerprint: reader.array().ok()?,
-            id: reader.array().ok()?,
+            id: InvitationId(reader.array().ok()?),
             secret: Zeroizing::new(reader.array().ok()?),
             profile: profile_of(reader.u8().ok()?)?,
         };
@@ -135,5 +159,13 @@ const fn profile_of(byte: u8) -> Option<GroupProfile> {
 impl fmt::Debug for Invitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Invitation").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+// Enough to tell them apart in a log.
+impl fmt::Debug for InvitationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, ..] = self.0;
+        write!(f, "InvitationId({a:02x}{b:02x}..)")
     }
 }

@@ -1,5 +1,5 @@
 use crate::encoding::{Malformed, Reader, put_bytes};
-use crate::invitation::Invitation;
+use crate::invitation::{Invitation, InvitationId};
 use isi_wire::limits::LOG_PAYLOAD_BYTES_MAX;
 
 const VERSION: u8 = 1;
@@ -9,7 +9,7 @@ pub(crate) const KEY_PACKAGE_BYTES_MAX: usize = 8 * 1024;
 
 /// What a joiner sends to the organizers: which invitation, proof of its secret, key package.
 pub(crate) struct JoinRequest<'a> {
-    pub(crate) invitation_id: [u8; 16],
+    pub(crate) invitation_id: InvitationId,
     pub(crate) mac: [u8; 32],
     pub(crate) key_package: &'a [u8],
 }
@@ -23,7 +23,7 @@ impl<'a> JoinRequest<'a> {
         key_package: &[u8],
     ) -> Vec<u8> {
         let mut out = vec![VERSION];
-        out.extend_from_slice(invitation.id());
+        out.extend_from_slice(&invitation.id().0);
         out.extend_from_slice(&invitation.authenticate(key_package_ref, statement));
         put_bytes(&mut out, key_package);
         out
@@ -38,7 +38,7 @@ impl<'a> JoinRequest<'a> {
             return Err(Malformed);
         }
         let request = Self {
-            invitation_id: reader.array()?,
+            invitation_id: InvitationId(reader.array()?),
             mac: reader.array()?,
             key_package: reader.bytes(KEY_PACKAGE_BYTES_MAX)?,
         };

@@ -57,6 +57,7 @@ mod group;
 mod identity;
 mod invitation;
 mod issuer;
+mod join_answer;
 mod join_request;
 mod keyring;
 mod lease;
@@ -76,12 +77,14 @@ pub use codes::{PairCode, SessionCode};
 pub use commit_data::CommitReason;
 pub use extensions::ORGANIZERS_MAX;
 pub use group::{
-    Applicant, CreateError, EpochChange, Evicted, Group, HandshakeError, INVITATIONS_MAX, InviteError,
-    JoinRequestRefused, ProposalSeen, StageError, Staged, WelcomeRefused,
+    Applicant, CreateError, EpochChange, Evicted, Group, HandshakeError, INVITATION_USES_MAX,
+    INVITATIONS_MAX, InvitationState, InvitationStatus, InviteError, InviteOptions, JoinRequestRefused,
+    ProposalSeen, StageError, Staged, WelcomeRefused,
 };
 pub use identity::{IdentityError, MemberIdentity, MemberKey, thumbprint};
-pub use invitation::{BadInvitation, Invitation};
+pub use invitation::{BadInvitation, Invitation, InvitationId};
 pub use issuer::{ISSUER_KEYS_MAX, IssuerKeys, IssuerKeysError, JWKS_BYTES_MAX, KEY_ID_BYTES_MAX};
+pub use join_answer::DenyReason;
 pub use keyring::{
     EPOCH_GRACE_MS, EPOCHS_KEPT_MAX, EpochInput, EpochSwitch, INPUT_GRACE_MS, Keyring, SEALERS_PER_LIFE_MAX,
     SWITCH_DELAY_MS,

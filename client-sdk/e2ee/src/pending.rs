@@ -3,6 +3,7 @@ use crate::group::{Expectation, Group, WelcomeRefused, lifetime, new_media_key};
 use crate::identity::MemberIdentity;
 use crate::invitation::Invitation;
 use crate::issuer::IssuerKeys;
+use crate::join_answer::{self, DenyReason};
 use crate::join_request::JoinRequest;
 use crate::provider::Provider;
 use crate::statement::{Statement, StatementError};
@@ -25,7 +26,12 @@ pub struct PendingMember {
     issuers: IssuerKeys,
     invitation: Invitation,
     media_key: SigningKey,
-    request: Vec<u8>,
+    request: Request,
+}
+
+struct Request {
+    key_package_ref: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 /// Why nobody can be asked with this. The caller is at fault, but for [`Library`](PendingError::Library).
@@ -65,7 +71,13 @@ impl PendingMember {
     /// What goes to the organizers through the log.
     #[must_use]
     pub fn join_request(&self) -> Vec<u8> {
-        self.request.clone()
+        self.request.bytes.clone()
+    }
+
+    /// Why an organizer does not let one in; `None` for what proves no invitation or answers another request.
+    #[must_use]
+    pub fn read_answer(&self, answer: &[u8]) -> Option<DenyReason> {
+        join_answer::decode(answer, &self.invitation, &self.request.key_package_ref)
     }
 
     /// Joins by a Welcome, if the group is what the invitation promised. `now` judges the expiry of one's own
@@ -109,7 +121,7 @@ impl PendingMember {
 fn make_request(
     identity: &MemberIdentity,
     invitation: &Invitation,
-) -> Result<(Provider, SigningKey, Vec<u8>), PendingError> {
+) -> Result<(Provider, SigningKey, Request), PendingError> {
     let profile = invitation.profile();
     let provider = Provider::default();
     let media_key = new_media_key();
@@ -123,7 +135,8 @@ fn make_request(
     let key_package = bundle.key_package();
     let reference = key_package.hash_ref(provider.crypto()).map_err(|_| PendingError::Library)?;
     let bytes = key_package.tls_serialize_detached().map_err(|_| PendingError::Library)?;
-    let request = JoinRequest::encode(invitation, reference.as_slice(), identity.jws(), &bytes);
+    let bytes = JoinRequest::encode(invitation, reference.as_slice(), identity.jws(), &bytes);
+    let request = Request { key_package_ref: reference.as_slice().to_vec(), bytes };
     Ok((provider, media_key, request))
 }
 

@@ -7,7 +7,7 @@ use crate::commit_data::CommitData;
 use crate::extensions::{STATEMENT_CREDENTIAL, SessionContext, capabilities, media_key};
 use crate::roster::{Entry, Roster};
 use crate::statement::{Statement, StatementError};
-use crate::{GroupProfile, LeafIndex, Role};
+use crate::{GroupProfile, LeafIndex, Role, UnixSeconds};
 use isi_wire::SessionId;
 use openmls::group::StagedCommit;
 use openmls::prelude::{AddProposal, KeyPackage, LeafNode, LeafNodeIndex, Proposal};
@@ -73,9 +73,12 @@ pub enum RuleViolation {
     /// The commit refers to a proposal that it does not carry.
     #[error("a commit must carry its proposals itself")]
     ByReference,
-    /// The authenticated data is not version, time and reason.
+    /// The authenticated data is not version, time, reason and invitations.
     #[error("the commit does not state its time")]
     NoStatedTime,
+    /// The authenticated data does not name one invitation per newcomer.
+    #[error("the commit does not say by which invitation each newcomer comes")]
+    InvitationsUnnamed,
     /// The sender is not a member of the current epoch.
     #[error("the committer is not a member")]
     UnknownCommitter,
@@ -145,6 +148,7 @@ impl Before<'_> {
     ) -> Result<Changes, RuleViolation> {
         let sender = self.roster.get(committer).ok_or(RuleViolation::UnknownCommitter)?;
         let data = CommitData::decode(aad).map_err(|_| RuleViolation::NoStatedTime)?;
+        let stated_at = data.stated_at;
         let mut changes = Changes {
             committer,
             data,
@@ -160,34 +164,42 @@ impl Before<'_> {
         }
         if let Some(leaf) = commit.update_path_leaf_node() {
             check_committer(ProposalKind::Path, is_organizer)?;
-            changes.path = Some(self.judge_path(leaf, sender, data)?);
+            changes.path = Some(self.judge_path(leaf, sender, stated_at)?);
         }
         changes.context = self.judge_result(commit, &changes)?;
         Ok(changes)
     }
 
-    /// Judges a key package before it is added: at the time a commit states, or now for a join request.
-    pub(crate) fn judge_key_package(
-        &self,
-        key_package: &KeyPackage,
-        at: crate::UnixSeconds,
-    ) -> Result<Entry, RuleViolation> {
+    /// Judges a key package that is added, at the time the commit states.
+    fn judge_key_package(&self, key_package: &KeyPackage, at: UnixSeconds) -> Result<Entry, RuleViolation> {
+        let entry = self.read_key_package(key_package)?;
+        self.judge_newcomer(&entry, at)?;
+        Ok(entry)
+    }
+
+    /// What holds for a key package at any time. It costs two signature checks: do it once.
+    pub(crate) fn read_key_package(&self, key_package: &KeyPackage) -> Result<Entry, RuleViolation> {
         let lifetime = key_package.life_time();
         let unlimited = (lifetime.not_before(), lifetime.not_after()) == (0, u64::MAX);
         if !unlimited || key_package.extensions().iter().next().is_some() {
             return Err(RuleViolation::BadKeyPackage);
         }
-        let entry = verify_leaf(key_package.leaf_node(), self.context, self.session)?;
+        verify_leaf(key_package.leaf_node(), self.context, self.session)
+    }
+
+    /// What depends on the time and on who is in.
+    pub(crate) fn judge_newcomer(&self, entry: &Entry, at: UnixSeconds) -> Result<(), RuleViolation> {
         entry.statement.check_expiry(at)?;
         if self.roster.has_media_key(&entry.media_key) {
             return Err(RuleViolation::MediaKeyNotFresh);
         }
-        Ok(entry)
+        Ok(())
     }
 
     fn apply(&self, proposal: &Proposal, changes: &mut Changes) -> Result<(), RuleViolation> {
         if let Proposal::Add(add) = proposal {
             let entry = self.judge_key_package(AddProposal::key_package(add), changes.data.stated_at)?;
+            // At most a few hundred.
             if changes.added.iter().any(|other| other.media_key == entry.media_key) {
                 return Err(RuleViolation::MediaKeyNotFresh);
             }
@@ -198,7 +210,12 @@ impl Before<'_> {
         Ok(())
     }
 
-    fn judge_path(&self, leaf: &LeafNode, before: &Entry, data: CommitData) -> Result<Entry, RuleViolation> {
+    fn judge_path(
+        &self,
+        leaf: &LeafNode,
+        before: &Entry,
+        stated_at: UnixSeconds,
+    ) -> Result<Entry, RuleViolation> {
         if leaf.signature_key().as_slice() != before.key {
             return Err(RuleViolation::PathKey);
         }
@@ -208,7 +225,7 @@ impl Before<'_> {
         }
         // The statement that a member was admitted with may be over: organizers remove the expired. A new one may not.
         if entry.statement != before.statement {
-            entry.statement.check_expiry(data.stated_at)?;
+            entry.statement.check_expiry(stated_at)?;
         }
         if self.roster.has_media_key(&entry.media_key) {
             return Err(RuleViolation::MediaKeyNotFresh);
@@ -226,6 +243,9 @@ impl Before<'_> {
             .map_err(|_| RuleViolation::BadContext)?;
         if (&after.issuers, after.profile) != (&self.context.issuers, self.context.profile) {
             return Err(RuleViolation::ParametersChanged);
+        }
+        if changes.data.invitations.len() != changes.added.len() {
+            return Err(RuleViolation::InvitationsUnnamed);
         }
         check_size(self.context.profile, self.roster.len(), changes.added.len(), changes.removed.len())?;
         check_organizers(&after, |key| self.entry_after(changes, key))?;

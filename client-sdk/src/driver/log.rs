@@ -13,6 +13,8 @@ impl State {
             EntryKind::JoinRequest => self.handle_join_request(entry),
             EntryKind::Proposal => self.handle_proposal(&entry),
             EntryKind::Commit => return self.handle_commit(&entry),
+            // For an applicant; this member is in.
+            EntryKind::JoinAnswer => {}
             // A second Welcome for somebody who is in: let go of it.
             EntryKind::Welcome => {
                 self.send_control(&ClientMessage::AcknowledgeWelcome { sequence: entry.sequence })

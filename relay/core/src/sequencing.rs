@@ -69,6 +69,14 @@ impl Session {
         if kind == EntryKind::JoinRequest && audience != Audience::Organizers {
             return Err(RefuseReason::Mismatch);
         }
+        if kind == EntryKind::JoinAnswer {
+            if !peer.grants.controls.admit {
+                return Err(RefuseReason::Forbidden);
+            }
+            if !matches!(audience, Audience::One(_)) {
+                return Err(RefuseReason::Mismatch);
+            }
+        }
         let sender = peer.id;
         let readers = self.readers(audience)?;
         self.check_rate(now, from, payload.len())?;

@@ -1,116 +1,50 @@
-use super::{Evicted, Group};
+use super::invitations::{Invitations, Person, person};
+use super::{Group, JoinRequestRefused};
 use crate::identity::fingerprint;
-use crate::invitation::Invitation;
+use crate::invitation::{Invitation, InvitationId};
+use crate::join_answer::{self, DenyReason};
 use crate::join_request::JoinRequest;
 use crate::roster::Entry;
-use crate::rules::{Changes, RuleViolation};
-use crate::{Role, UnixSeconds};
+use crate::rules::{Changes, check_size};
+use crate::{LeafIndex, Role, UnixSeconds};
 use openmls::prelude::{KeyPackage, KeyPackageIn, ProtocolVersion};
 use openmls_traits::OpenMlsProvider as _;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use tls_codec::Deserialize as _;
 
-/// Most invitations one organizer has open at a time.
-pub const INVITATIONS_MAX: usize = 64;
 /// Most key packages remembered as used; the oldest is forgotten beyond.
 const USED_KEY_PACKAGES_MAX: usize = 4096;
 
-/// Somebody whose join request was in order, waiting to be admitted.
+/// Somebody whose join request is proven, waiting to be admitted. What was proven stays so: whether it may come in now
+/// is for [`Group::judge`].
 #[derive(Clone)]
 pub struct Applicant {
     pub(super) key_package: KeyPackage,
-    entry: Entry,
+    pub(super) invitation: InvitationId,
+    pub(super) entry: Entry,
+    reference: Vec<u8>,
 }
 
-/// Why there is no invitation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InviteError {
-    /// One is not in the list of organizers.
-    #[error("only an organizer may invite")]
-    NotAnOrganizer,
-    /// [`INVITATIONS_MAX`] are open.
-    #[error("{INVITATIONS_MAX} invitations are open; revoke one first")]
-    TooMany,
-    /// One was removed.
-    #[error(transparent)]
-    Evicted(#[from] Evicted),
-}
-
-/// Why a join request is refused. The applicant is at fault, or whoever altered the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JoinRequestRefused {
-    /// Not a join request.
-    #[error("not a join request")]
-    Malformed,
-    /// Not an invitation of this organizer, or one that was revoked.
-    #[error("the invitation is not known here; ask for a new link")]
-    UnknownInvitation,
-    /// Made without the invitation's secret.
-    #[error("the request does not prove the invitation's secret")]
-    WrongSecret,
-    /// The key package is for another MLS suite than the group's, or for one that no session uses.
-    #[error("the key package is for another MLS suite than the session's; use a link made for this session")]
-    OtherSuite,
-    /// The key package does not verify.
-    #[error("the key package does not verify")]
-    BadKeyPackage,
-    /// Admitted before with this key package.
-    #[error("the key package was used before; ask again with a new one")]
-    KeyPackageReused,
-    /// The key is a member's.
-    #[error("the applicant is a member already")]
-    AlreadyAMember,
-    /// Statement or leaf break the session's rules.
-    #[error(transparent)]
-    Refused(#[from] RuleViolation),
-}
-
-/// What an organizer keeps for the door.
+/// What a member knows about the door. Everybody counts what commits say; only organizers know invitations.
 #[derive(Default)]
 pub(super) struct Lobby {
-    // A struct of its own per invitation leaves room for limits: uses, expiry, role.
-    invitations: HashMap<[u8; 16], OpenInvitation>,
+    pub(super) invitations: Invitations,
     used: HashSet<[u8; 32]>,
     used_order: VecDeque<[u8; 32]>,
 }
 
-struct OpenInvitation {
-    invitation: Invitation,
+/// Who comes in by one commit, as far as it was judged.
+#[derive(Default)]
+struct Together<'a> {
+    subjects: HashSet<&'a str>,
+    key_packages: HashSet<&'a [u8; 32]>,
+    uses: HashMap<InvitationId, HashSet<Person>>,
+    grows_by: usize,
 }
 
 impl Group {
-    /// A new invitation, in the name of the root organizer.
-    ///
-    /// # Errors
-    /// See [`InviteError`].
-    pub fn invite(&mut self) -> Result<Invitation, InviteError> {
-        if !self.is_active() {
-            return Err(Evicted.into());
-        }
-        if !self.is_organizer() {
-            return Err(InviteError::NotAnOrganizer);
-        }
-        if self.lobby.invitations.len() >= INVITATIONS_MAX {
-            return Err(InviteError::TooMany);
-        }
-        let invitation = Invitation::generate(
-            self.session,
-            fingerprint(self.context.organizers.root()),
-            self.context.profile,
-        );
-        let open = OpenInvitation { invitation: invitation.clone() };
-        self.lobby.invitations.insert(*invitation.id(), open);
-        Ok(invitation)
-    }
-
-    /// Closes an invitation; its join requests are refused from now on.
-    pub fn revoke(&mut self, invitation: &Invitation) {
-        self.lobby.invitations.remove(invitation.id());
-    }
-
-    /// Checks a join request from the log. `now` judges the expiry of the applicant's statement; the commit
-    /// that admits it states its own time.
+    /// Reads a join request from the log and proves it. `now` judges everything else, see [`judge`](Self::judge).
     ///
     /// # Errors
     /// See [`JoinRequestRefused`].
@@ -119,9 +53,20 @@ impl Group {
         request: &[u8],
         now: UnixSeconds,
     ) -> Result<Applicant, JoinRequestRefused> {
+        let applicant = self.read_join_request(request)?;
+        self.judge_one(&applicant, now, &Together::default())?;
+        Ok(applicant)
+    }
+
+    /// Proves what does not change: the invitation's secret, the key package, the statement's signature. It costs several
+    /// signature checks, so keep the result.
+    ///
+    /// # Errors
+    /// Those of [`JoinRequestRefused`] that can be told to nobody, and [`Refused`](JoinRequestRefused::Refused).
+    pub fn read_join_request(&self, request: &[u8]) -> Result<Applicant, JoinRequestRefused> {
         let request = JoinRequest::decode(request).map_err(|_| JoinRequestRefused::Malformed)?;
-        let open = self.lobby.invitations.get(&request.invitation_id);
-        let open = open.ok_or(JoinRequestRefused::UnknownInvitation)?;
+        let known = self.lobby.invitations.get(request.invitation_id);
+        let known = known.ok_or(JoinRequestRefused::UnknownInvitation)?;
         if suite_of(request.key_package) != Some(self.context.profile.suite()) {
             return Err(JoinRequestRefused::OtherSuite);
         }
@@ -132,28 +77,86 @@ impl Group {
         let reference =
             key_package.hash_ref(self.provider.crypto()).map_err(|_| JoinRequestRefused::BadKeyPackage)?;
         let statement = key_package.leaf_node().credential().serialized_content();
-        if !open.invitation.is_authentic(reference.as_slice(), statement, &request.mac) {
+        if !known.invitation.is_authentic(reference.as_slice(), statement, &request.mac) {
             return Err(JoinRequestRefused::WrongSecret);
         }
-        self.check_applicant(key_package, now)
+        let entry = self.before().read_key_package(&key_package)?;
+        let reference = reference.as_slice().to_vec();
+        Ok(Applicant { key_package, invitation: request.invitation_id, entry, reference })
     }
 
-    fn check_applicant(
+    /// Judges who may come in now, all by one commit, in this order: expiry, who is in already, and what their
+    /// invitations still allow. Cheap, so to be asked again before every try.
+    #[must_use]
+    pub fn judge<'a>(
         &self,
-        key_package: KeyPackage,
+        applicants: impl IntoIterator<Item = &'a Applicant>,
         now: UnixSeconds,
-    ) -> Result<Applicant, JoinRequestRefused> {
-        let key = key_package.leaf_node().signature_key().as_slice();
-        if self.roster.iter().any(|(_, entry)| entry.key == key) {
-            return Err(JoinRequestRefused::AlreadyAMember);
-        }
-        // Before the rules: the media key of a member's own reused key package is taken, too.
-        let entry = self.before().judge_key_package(&key_package, now)?;
-        let applicant = Applicant { key_package, entry };
-        if self.lobby.is_used(&applicant) {
+    ) -> Vec<Result<(), JoinRequestRefused>> {
+        let mut together = Together::default();
+        let judge = |applicant: &'a Applicant| {
+            self.judge_one(applicant, now, &together)?;
+            together.take(applicant, self.roster.by_subject(applicant.subject()).len());
+            Ok(())
+        };
+        applicants.into_iter().map(judge).collect()
+    }
+
+    /// Tells an applicant why it is not let in, so that nobody without the invitation can.
+    #[must_use]
+    pub fn join_answer(&self, applicant: &Applicant, reason: DenyReason) -> Option<Vec<u8>> {
+        let known = self.lobby.invitations.get(applicant.invitation)?;
+        Some(join_answer::encode(&known.invitation, &applicant.reference, reason))
+    }
+
+    /// The leaves that an applicant's person has in the group: they go when it is admitted.
+    #[must_use]
+    pub fn leaves_of(&self, subject: &str) -> &[LeafIndex] {
+        self.roster.by_subject(subject)
+    }
+
+    fn judge_one(
+        &self,
+        applicant: &Applicant,
+        now: UnixSeconds,
+        together: &Together<'_>,
+    ) -> Result<(), JoinRequestRefused> {
+        let (entry, leaves) = (&applicant.entry, self.roster.by_subject(applicant.subject()));
+        if self.lobby.is_used(applicant) || together.key_packages.contains(applicant.id()) {
             return Err(JoinRequestRefused::KeyPackageReused);
         }
-        Ok(applicant)
+        if together.subjects.contains(applicant.subject()) {
+            return Err(JoinRequestRefused::AskedTwice);
+        }
+        if leaves.contains(&self.own_leaf) {
+            return Err(JoinRequestRefused::OwnSubject);
+        }
+        if self.roster.by_key(&entry.key).is_some_and(|(leaf, _)| !leaves.contains(&leaf)) {
+            return Err(JoinRequestRefused::AlreadyAMember);
+        }
+        self.before().judge_newcomer(entry, now)?;
+        let known = self.lobby.invitations.get(applicant.invitation);
+        let known = known.ok_or(JoinRequestRefused::UnknownInvitation)?;
+        let nobody = HashSet::new();
+        let taken = together.uses.get(&applicant.invitation).unwrap_or(&nobody);
+        known.judge(now, self.has_root_of(&known.invitation), applicant.subject(), taken)?;
+        let grows_by = together.grows_by + usize::from(leaves.is_empty());
+        Ok(check_size(self.context.profile, self.roster.len(), grows_by, 0)?)
+    }
+
+    /// Joiners believe a group only if the organizer whose fingerprint they hold organizes it.
+    pub(super) fn has_root_of(&self, invitation: &Invitation) -> bool {
+        let mut organizers = self.context.organizers.keys().iter();
+        organizers.any(|key| fingerprint(key) == *invitation.root_fingerprint())
+    }
+}
+
+impl<'a> Together<'a> {
+    fn take(&mut self, applicant: &'a Applicant, leaves_before: usize) {
+        self.subjects.insert(applicant.subject());
+        self.key_packages.insert(applicant.id());
+        self.uses.entry(applicant.invitation).or_default().insert(person(applicant.subject()));
+        self.grows_by += usize::from(leaves_before == 0);
     }
 }
 
@@ -162,8 +165,8 @@ impl Lobby {
         self.used.contains(applicant.id())
     }
 
-    /// A key package is used once the commit that adds it is merged.
-    pub(super) fn mark_used(&mut self, changes: &Changes) {
+    /// A merged commit: its key packages are used, and its invitations too.
+    pub(super) fn follow(&mut self, changes: &Changes) {
         for entry in &changes.added {
             if self.used.insert(entry.media_key) {
                 self.used_order.push_back(entry.media_key);
@@ -173,6 +176,9 @@ impl Lobby {
             if let Some(oldest) = self.used_order.pop_front() {
                 self.used.remove(&oldest);
             }
+        }
+        for (entry, invitation) in changes.added.iter().zip(&changes.data.invitations) {
+            self.invitations.used(*invitation, &entry.statement.subject);
         }
     }
 }
@@ -185,7 +191,8 @@ fn suite_of(key_package: &[u8]) -> Option<u16> {
 impl Applicant {
     /// What names its key package: the media key, random and new in every key package of ours, and by the
     /// rules no two members' the same.
-    pub(super) const fn id(&self) -> &[u8; 32] {
+    #[must_use]
+    pub const fn id(&self) -> &[u8; 32] {
         &self.entry.media_key
     }
 
@@ -205,6 +212,12 @@ impl Applicant {
     #[must_use]
     pub fn key_thumbprint(&self) -> &str {
         &self.entry.statement.key_thumbprint
+    }
+
+    /// By which invitation it asks.
+    #[must_use]
+    pub const fn invitation(&self) -> InvitationId {
+        self.invitation
     }
 }
 

@@ -22,6 +22,8 @@ pub struct EpochChange {
     pub removed: Vec<LeafIndex>,
     /// Whether the committer has fresh keys.
     pub updated: bool,
+    /// Whether there is another list of organizers.
+    pub organizers_changed: bool,
     /// Whether one was removed oneself: the group is over, its keys are gone.
     pub self_removed: bool,
     /// Who made it.
@@ -92,7 +94,6 @@ impl Group {
         match self.staged.take_if(|staged| staged.commit == commit) {
             Some(own) => {
                 self.mls.merge_pending_commit(&self.provider).map_err(|_| HandshakeError::Library)?;
-                self.lobby.mark_used(&own.changes);
                 self.follow(own.changes, own.media_key, now).map_err(|Evicted| HandshakeError::Library)
             }
             None => self.handle_foreign(commit, now),

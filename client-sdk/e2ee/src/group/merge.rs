@@ -16,6 +16,8 @@ impl Group {
         now: MonotonicMs,
     ) -> Result<EpochChange, Evicted> {
         let self_removed = changes.removed.contains(&self.own_leaf);
+        self.lobby.follow(&changes);
+        let organizers_changed = changes.context.organizers != self.context.organizers;
         let added = self.update_roster(&changes);
         if let Some(media_key) = new_media_key {
             self.media_key = media_key;
@@ -24,6 +26,7 @@ impl Group {
             epoch: self.epoch(),
             added,
             updated: changes.path.is_some(),
+            organizers_changed,
             self_removed,
             committer: changes.committer,
             reason: changes.data.reason,

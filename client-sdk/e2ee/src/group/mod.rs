@@ -1,15 +1,24 @@
 mod admission;
 mod config;
 mod handshake;
+mod invitation_record;
+mod invitations;
+mod inviting;
 mod join;
 mod merge;
+mod refused;
 mod stage;
 
-pub use admission::{Applicant, INVITATIONS_MAX, InviteError, JoinRequestRefused};
+pub use admission::Applicant;
 pub(crate) use config::{join_config, lifetime};
 pub use handshake::{EpochChange, HandshakeError, ProposalSeen};
+pub use invitations::{
+    INVITATION_USES_MAX, INVITATIONS_MAX, InvitationState, InvitationStatus, InviteOptions,
+};
+pub use inviting::InviteError;
 pub(crate) use join::Expectation;
 pub use join::WelcomeRefused;
+pub use refused::JoinRequestRefused;
 pub use stage::{StageError, Staged};
 
 use crate::codes::{PairCode, SessionCode};
@@ -182,6 +191,13 @@ impl Group {
     #[must_use]
     pub fn is_organizer(&self) -> bool {
         self.context.organizers.contains(&self.identity.public_key())
+    }
+
+    /// The listed organizers' leaves in the order of the list, the root organizer's first: whose turn it is.
+    #[must_use]
+    pub fn organizers(&self) -> Vec<LeafIndex> {
+        let keys = self.context.organizers.keys().iter();
+        keys.filter_map(|key| self.roster.by_key(key)).map(|(leaf, _)| leaf).collect()
     }
 
     /// Everybody in the current epoch, in the order of the leaves.

@@ -1,14 +1,14 @@
-use super::{Applicant, Group, new_media_key};
+use super::{Applicant, Group, JoinRequestRefused, new_media_key};
 use crate::commit_data::{CommitData, CommitReason};
 use crate::extensions::{Organizers, SessionContext, leaf_extensions};
+use crate::invitation::InvitationId;
 use crate::rules::{Before, Changes, RuleViolation};
-use crate::{LeafIndex, UnixSeconds};
+use crate::{LeafIndex, Role, UnixSeconds};
 use ed25519_dalek::SigningKey;
 use isi_wire::limits::{LOG_ITEM_BYTES_MAX, WELCOMES_PER_COMMIT_MAX};
 use openmls::group::CommitMessageBundle;
 use openmls::prelude::{KeyPackage, LeafNodeIndex, LeafNodeParameters};
 use openmls_traits::OpenMlsProvider as _;
-use std::collections::HashSet;
 
 /// A commit that is ready for upload. It changes nothing before it comes back from the log.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,9 +40,9 @@ pub enum StageError {
     /// More than [`WELCOMES_PER_COMMIT_MAX`] applicants, or more bytes than a log item may have.
     #[error("the commit and its Welcomes do not fit into one log item; admit fewer at once")]
     TooLarge,
-    /// The key package was used before; the applicant sends a new join request.
-    #[error("the applicant was admitted with this join request before; it must ask again")]
-    KeyPackageReused,
+    /// An applicant cannot come in now, or not together with the others.
+    #[error("an applicant cannot be admitted: {0}")]
+    Applicant(#[from] JoinRequestRefused),
     /// The commit would break the session's rules.
     #[error(transparent)]
     Refused(#[from] RuleViolation),
@@ -62,13 +62,15 @@ pub(super) struct StagedCommit {
 #[derive(Default)]
 struct Plan {
     adds: Vec<KeyPackage>,
+    invitations: Vec<InvitationId>,
     removes: Vec<LeafIndex>,
     organizers: Option<Organizers>,
 }
 
 impl Group {
     /// Stages a commit that lets applicants in, at most [`WELCOMES_PER_COMMIT_MAX`]. `now` becomes the stated
-    /// time that everybody judges their statements by.
+    /// time that everybody judges their statements by. A person that is in already is swapped: its old leaf goes by
+    /// the same commit, and it stays an organizer only if its key is the same.
     ///
     /// # Errors
     /// See [`StageError`].
@@ -79,15 +81,22 @@ impl Group {
         if applicants.len() > WELCOMES_PER_COMMIT_MAX {
             return Err(StageError::TooLarge);
         }
-        let mut distinct = HashSet::new();
-        if applicants
-            .iter()
-            .any(|applicant| self.lobby.is_used(applicant) || !distinct.insert(applicant.id()))
-        {
-            return Err(StageError::KeyPackageReused);
-        }
-        let adds = applicants.iter().map(|applicant| applicant.key_package.clone()).collect();
-        let plan = Plan { adds, ..Plan::default() };
+        self.judge(applicants, now).into_iter().collect::<Result<(), _>>()?;
+        let leaves = applicants.iter().flat_map(|applicant| self.roster.by_subject(applicant.subject()));
+        let removes: Vec<_> = leaves.copied().collect();
+        // Who comes again with its key stays what it was, if its statement still allows it.
+        let returns = |key: &[u8; 32]| {
+            applicants
+                .iter()
+                .any(|applicant| applicant.entry.key == *key && applicant.role() == Role::Organizer)
+        };
+        let organizers = self.organizers_without(&removes, returns)?;
+        let plan = Plan {
+            adds: applicants.iter().map(|applicant| applicant.key_package.clone()).collect(),
+            invitations: applicants.iter().map(Applicant::invitation).collect(),
+            removes,
+            organizers,
+        };
         let staged = self.stage(plan, CommitReason::Admit, now)?;
         let welcome_bytes = staged.welcome.as_ref().ok_or(StageError::Library)?.len();
         if staged.commit.len() + welcome_bytes > LOG_ITEM_BYTES_MAX {
@@ -111,7 +120,7 @@ impl Group {
         let mut removes = leaves.to_vec();
         removes.sort_unstable();
         removes.dedup();
-        let organizers = self.organizers_without(&removes)?;
+        let organizers = self.organizers_without(&removes, |_| false)?;
         let plan = Plan { removes, organizers, ..Plan::default() };
         self.stage(plan, CommitReason::Remove, now)
     }
@@ -147,11 +156,16 @@ impl Group {
         let _ = self.mls.clear_pending_commit(self.provider.storage());
     }
 
-    fn organizers_without(&self, removes: &[LeafIndex]) -> Result<Option<Organizers>, StageError> {
+    /// The list without those who go, but for the keys that come again; `None` when it stays as it is.
+    fn organizers_without(
+        &self,
+        removes: &[LeafIndex],
+        returns: impl Fn(&[u8; 32]) -> bool,
+    ) -> Result<Option<Organizers>, StageError> {
         let mut keys = self.context.organizers.keys().to_vec();
         for leaf in removes {
             let removed = self.roster.get(*leaf).ok_or(StageError::NoSuchMember(*leaf))?.key;
-            keys.retain(|key| *key != removed);
+            keys.retain(|key| *key != removed || returns(key));
         }
         if keys.len() == self.context.organizers.keys().len() {
             return Ok(None);
@@ -168,7 +182,7 @@ impl Group {
         }
         let add_only = !plan.adds.is_empty() && plan.removes.is_empty() && plan.organizers.is_none();
         let media_key = (!add_only).then(new_media_key);
-        let data = CommitData { stated_at: now, reason };
+        let data = CommitData { stated_at: now, reason, invitations: plan.invitations.clone() };
         self.mls.set_aad(data.encode());
         let bundle = self.build(plan, media_key.as_ref());
         self.mls.set_aad(Vec::new());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod admission;
+mod invitations;
 mod issuers;
 mod life;
 mod mangled;
@@ -11,4 +12,5 @@ mod profile;
 mod races;
 mod rogue;
 mod rules;
+mod swaps;
 mod world;

@@ -23,7 +23,8 @@ fn assert_refused(groups: [&mut Group; 2], commit: &[u8], why: RuleViolation) {
 fn added_by_rogue(leaf: &Leaf) -> (Group, Group, Vec<u8>) {
     let (root, ann, mut rogue) = with_rogue(true);
     let key_package = leaf.key_package(&OpenMlsRustCryptoProvider::default());
-    let commit = rogue.commit(|builder| builder.propose_adds([key_package]));
+    let data = [commit_data(NOW.0), vec![0; 16]].concat();
+    let commit = rogue.commit_with(data, |builder| builder.propose_adds([key_package]));
     (root, ann, commit)
 }
 
@@ -46,6 +47,20 @@ fn a_rogue_that_keeps_the_rules_is_accepted() {
     let commit = rogue.commit(|builder| builder.leaf_node_parameters(Rogue::fresh(20)));
     for group in [&mut root, &mut ann] {
         assert!(group.handle_commit(&commit, AT).unwrap().updated);
+    }
+}
+
+#[test]
+fn a_commit_names_an_invitation_for_each_newcomer() {
+    for (adds, named) in [(1, 0), (1, 2), (0, 1)] {
+        let (mut root, mut ann, mut rogue) = with_rogue(true);
+        let key_package = Leaf::good(10, "cid", "viewer").key_package(&rogue.provider);
+        let key_packages = [key_package].into_iter().take(adds);
+        let data = [commit_data(NOW.0), vec![0; 16 * named]].concat();
+        let commit = rogue.commit_with(data, |builder| {
+            builder.propose_adds(key_packages).leaf_node_parameters(Rogue::fresh(20))
+        });
+        assert_refused([&mut root, &mut ann], &commit, RuleViolation::InvitationsUnnamed);
     }
 }
 

@@ -90,6 +90,21 @@ fn join_requests_reach_organizers_and_nobody_else() {
 }
 
 #[test]
+fn only_organizers_answer_join_requests_and_one_applicant_at_a_time() {
+    let mut world = World::with(2);
+    world.join(JoinParams { grants: viewer(), ..params(3) });
+    let answer = |world: &mut World, from, audience| append(world, from, EntryKind::JoinAnswer, audience, 34);
+    assert_eq!(refusal(&answer(&mut world, 3, Audience::One(id(2)))).0, RefuseReason::Forbidden);
+    for audience in [Audience::Everyone, Audience::Organizers] {
+        assert_eq!(refusal(&answer(&mut world, 1, audience)).0, RefuseReason::Mismatch);
+    }
+    assert_eq!(sequence_of(&answer(&mut world, 1, Audience::One(id(3)))), 1);
+    assert_eq!([1, 2, 3].map(|who| read(&mut world, who).len()), [0, 0, 1]);
+    let entry = &world.inboxes[&id(3)].log[0];
+    assert_eq!((entry.sender, entry.kind, entry.directed), (id(1), EntryKind::JoinAnswer, true));
+}
+
+#[test]
 fn messages_need_the_right_to_read_them() {
     let mut world = World::with(1);
     let deaf = Grants { subscribe: [TrackKind::Screen].into_iter().collect(), ..viewer() };
