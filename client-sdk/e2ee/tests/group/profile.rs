@@ -134,7 +134,8 @@ fn a_post_quantum_session_has_at_most_a_hundred_members() {
         .collect();
     let mut applicants: Vec<_> =
         waiting.iter().map(|waits| root.check_join_request(&waits.join_request(), NOW).unwrap()).collect();
-    let full = StageError::Refused(RuleViolation::TooManyMembers(POST_QUANTUM_MEMBERS_MAX));
+    let full = RuleViolation::TooManyMembers(POST_QUANTUM_MEMBERS_MAX);
+    let full = StageError::Applicant(JoinRequestRefused::Refused(full));
     assert_eq!(root.admit(&applicants, NOW), Err(full), "with the root it would be one too many");
     applicants.pop();
     let staged = root.admit(&applicants, NOW).unwrap();
