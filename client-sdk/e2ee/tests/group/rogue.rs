@@ -157,7 +157,12 @@ impl Rogue {
         let applicant = by.check_join_request(&request, NOW).unwrap();
         let staged = by.admit(&[applicant], NOW).unwrap();
         crate::world::follow(by, others, &staged);
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(staged.welcome.as_deref().unwrap()).unwrap();
+        Self::join(provider, leaf, staged.welcome.as_deref().unwrap())
+    }
+
+    /// Joins by a Welcome, asking nothing about the group.
+    pub(crate) fn join(provider: OpenMlsRustCrypto, leaf: Leaf, welcome: &[u8]) -> Self {
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).unwrap();
         let MlsMessageBodyIn::Welcome(welcome) = message.extract() else { panic!("no Welcome") };
         let config = MlsGroupJoinConfig::builder()
             .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
