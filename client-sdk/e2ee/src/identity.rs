@@ -90,6 +90,11 @@ impl MemberIdentity {
         self.key.public_key()
     }
 
+    /// A signature under a label that stands at the message's beginning.
+    pub(crate) fn sign_own(&self, message: &[u8]) -> [u8; 64] {
+        self.key.0.sign(message).to_bytes()
+    }
+
     pub(crate) fn jws(&self) -> &[u8] {
         self.jws.as_bytes()
     }

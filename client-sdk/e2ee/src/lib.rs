@@ -67,6 +67,7 @@ mod private;
 mod profile;
 mod provider;
 mod random;
+mod record;
 mod roster;
 mod rules;
 mod statement;
@@ -81,6 +82,7 @@ pub use group::{
     INVITATIONS_MAX, InvitationState, InvitationStatus, InviteError, InviteOptions, JoinRequestRefused,
     ProposalSeen, StageError, Staged, WelcomeRefused,
 };
+pub use group::{EPOCHS_REMEMBERED_MAX, SESSION_CODES_MAX};
 pub use identity::{IdentityError, MemberIdentity, MemberKey, thumbprint};
 pub use invitation::{BadInvitation, Invitation, InvitationId};
 pub use issuer::{ISSUER_KEYS_MAX, IssuerKeys, IssuerKeysError, JWKS_BYTES_MAX, KEY_ID_BYTES_MAX};
@@ -101,6 +103,11 @@ pub use objects::{
 pub use pending::{PendingError, PendingMember};
 pub use private::{PrivateContext, PrivateError, PrivateKeys, PrivateReceiver};
 pub use profile::{GroupProfile, POST_QUANTUM_MEMBERS_MAX};
+pub use record::{
+    Departure, ENTRY_BYTES_MAX as RECORD_ENTRY_BYTES_MAX, FindingKind, RecordAccepted, RecordBook,
+    RecordEntry, RecordFact, RecordFile, RecordFinding, RecordId, RecordPart, RecordRefused, RecordReport,
+    RecordSalt, RecordSignError, RecordSigner, SeenSigner, SignedEntry, SubjectHash, verify_record,
+};
 pub use rules::{ProposalKind, RuleViolation};
 pub use statement::{STATEMENT_BYTES_MAX, SUBJECT_BYTES_MAX, StatementError};
 pub use suite::SUITE_ID;

@@ -1,4 +1,5 @@
 use super::admission::Lobby;
+use super::history::History;
 use super::{Group, join_config};
 use crate::extensions::SessionContext;
 use crate::identity::{MemberIdentity, fingerprint};
@@ -92,7 +93,7 @@ impl Group {
             return Err(WelcomeRefused::NotFromOrganizer);
         }
         let own_leaf = expected.check_own_leaf(&mls, &roster, now)?;
-        let group = Self {
+        let mut group = Self {
             mls,
             provider: std::mem::take(provider),
             identity: Arc::clone(expected.identity),
@@ -104,7 +105,9 @@ impl Group {
             keyring: Keyring::new(),
             staged: None,
             lobby: Lobby::default(),
+            history: History::default(),
         };
+        group.remember(None);
         group.install(EpochSwitch::First, at).map_err(|_| WelcomeRefused::Library)?;
         Ok(group)
     }

@@ -18,6 +18,7 @@ impl Group {
         let self_removed = changes.removed.contains(&self.own_leaf);
         self.lobby.follow(&changes);
         let organizers_changed = changes.context.organizers != self.context.organizers;
+        let seen = self.describe(&changes);
         let added = self.update_roster(&changes);
         if let Some(media_key) = new_media_key {
             self.media_key = media_key;
@@ -36,6 +37,7 @@ impl Group {
         if self_removed {
             self.keyring.close();
         } else {
+            self.remember(seen);
             self.install(switch_of(&change), now)?;
         }
         Ok(change)

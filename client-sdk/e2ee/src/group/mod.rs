@@ -1,6 +1,7 @@
 mod admission;
 mod config;
 mod handshake;
+mod history;
 mod invitation_record;
 mod invitations;
 mod inviting;
@@ -12,6 +13,8 @@ mod stage;
 pub use admission::Applicant;
 pub(crate) use config::{join_config, lifetime};
 pub use handshake::{EpochChange, HandshakeError, ProposalSeen};
+pub(crate) use history::EpochSeen;
+pub use history::{EPOCHS_REMEMBERED_MAX, SESSION_CODES_MAX};
 pub use invitations::{
     INVITATION_USES_MAX, INVITATIONS_MAX, InvitationState, InvitationStatus, InviteOptions,
 };
@@ -32,6 +35,7 @@ use crate::statement::{Statement, StatementError};
 use crate::{EpochSwitch, GroupProfile, Keyring, LeafIndex, Member, MonotonicMs, Role, UnixSeconds};
 use admission::Lobby;
 use ed25519_dalek::SigningKey;
+use history::History;
 use isi_wire::SessionId;
 use openmls::group::{GroupId, MlsGroup};
 use openmls_traits::OpenMlsProvider as _;
@@ -54,7 +58,8 @@ const PRIVATE_PSK_LABEL: &str = "ISI private psk v1";
 ///   [`handle_proposal`](Self::handle_proposal), in order.
 /// - Let in: [`invite`](Self::invite), [`check_join_request`](Self::check_join_request), `admit`.
 /// - Leave: upload [`leave_proposal`](Self::leave_proposal); an organizer removes the leaver.
-/// - Compare: [`session_code`](Self::session_code), [`pair_code`](Self::pair_code).
+/// - Compare: [`session_code`](Self::session_code), [`session_codes`](Self::session_codes),
+///   [`pair_code`](Self::pair_code).
 /// - Seal and open objects with the [`keyring`](Self::keyring), which follows the epoch by itself.
 ///
 /// All state is in memory only and wiped when dropped.
@@ -70,6 +75,7 @@ pub struct Group {
     keyring: Keyring,
     staged: Option<StagedCommit>,
     lobby: Lobby,
+    history: History,
 }
 
 /// Why no group was created. The caller is at fault, but for [`Library`](CreateError::Library).
@@ -133,7 +139,7 @@ impl Group {
         let mut roster = Roster::default();
         let entry = Entry { key, media_key: media_key.verifying_key().to_bytes(), statement };
         roster.insert(LeafIndex(0), entry);
-        let group = Self {
+        let mut group = Self {
             mls,
             provider,
             identity: Arc::new(identity),
@@ -145,7 +151,9 @@ impl Group {
             keyring: Keyring::new(),
             staged: None,
             lobby: Lobby::default(),
+            history: History::default(),
         };
+        group.remember(None);
         // Nothing was sealed before the first epoch, so no grace window depends on this time.
         group.install(EpochSwitch::First, MonotonicMs(0)).map_err(|_| CreateError::Library)?;
         Ok(group)

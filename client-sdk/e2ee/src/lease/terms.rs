@@ -132,24 +132,30 @@ impl LeaseScope {
     const KEYBOARD: u8 = 0b010;
     const CLIPBOARD: u8 = 0b100;
 
-    const fn flags(self) -> u8 {
+    pub(crate) const fn flags(self) -> u8 {
         (if self.pointer { Self::POINTER } else { 0 })
             | (if self.keyboard { Self::KEYBOARD } else { 0 })
             | (if self.clipboard { Self::CLIPBOARD } else { 0 })
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let [flags] = field(input)?;
+    /// Without a rectangle.
+    pub(crate) const fn from_flags(flags: u8) -> Result<Self, Malformed> {
         if flags & !(Self::POINTER | Self::KEYBOARD | Self::CLIPBOARD) != 0 {
             return Err(Malformed);
         }
-        let rectangle = input.bytes(8)?;
         Ok(Self {
             pointer: flags & Self::POINTER != 0,
             keyboard: flags & Self::KEYBOARD != 0,
             clipboard: flags & Self::CLIPBOARD != 0,
-            rectangle: if rectangle.is_empty() { None } else { Some(Rectangle::from_bytes(rectangle)?) },
+            rectangle: None,
         })
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let [flags] = field(input)?;
+        let rectangle = input.bytes(8)?;
+        let rectangle = if rectangle.is_empty() { None } else { Some(Rectangle::from_bytes(rectangle)?) };
+        Ok(Self { rectangle, ..Self::from_flags(flags)? })
     }
 }
 

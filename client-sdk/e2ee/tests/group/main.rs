@@ -10,6 +10,8 @@ mod mangled;
 mod objects;
 mod profile;
 mod races;
+mod record;
+mod record_file;
 mod rogue;
 mod rules;
 mod swaps;
