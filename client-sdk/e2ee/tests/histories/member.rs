@@ -29,7 +29,6 @@ pub(crate) struct Member {
     /// As an organizer: who asked to be let in, and who asked to leave.
     pub(crate) requests: Vec<(Who, String, Vec<u8>)>,
     pub(crate) leavers: BTreeSet<LeafIndex>,
-    pub(crate) invitation: Option<Invitation>,
     sealer: Option<Sealer>,
     openers: HashMap<LeafIndex, Opener>,
 }
@@ -64,7 +63,6 @@ impl Member {
             staged: None,
             requests: Vec::new(),
             leavers: BTreeSet::new(),
-            invitation: None,
             sealer: None,
             openers: HashMap::new(),
         }

@@ -4,7 +4,7 @@ use crate::history::History;
 use crate::log::{What, Who};
 use crate::member::{InFlight, Member, Phase, seconds};
 use crate::outsider::{Outsider, State};
-use isi_e2ee::{Group, Invitation, InviteError, LeafIndex, StageError, Staged};
+use isi_e2ee::{Group, Invitation, LeafIndex, StageError, Staged};
 
 /// Members and those who ask; keeps a history short.
 const PEOPLE_MAX: usize = 9;
@@ -70,16 +70,8 @@ impl History {
     fn invitation(&mut self) -> Option<Invitation> {
         let organizers = self.organizers();
         let who = self.rng.pick(&organizers)?;
-        let member = self.members.get_mut(&who)?;
-        // Made anew, so that it names the root organizer of today.
-        let before = member.invitation.take();
-        let group = member.group_mut()?;
-        let invitation = match group.invite() {
-            Err(InviteError::TooMany) => before.inspect(|before| group.revoke(before)),
-            invitation => invitation.ok(),
-        };
-        member.invitation.clone_from(&invitation);
-        invitation
+        // A new one each time, so that it names the root organizer of today.
+        self.members.get_mut(&who)?.group_mut()?.invite().ok()
     }
 
     /// An organizer prepares a change.
@@ -132,37 +124,26 @@ impl History {
         self.stage(who, Vec::new(), Group::rotate);
     }
 
-    /// Lets in one or several of those who asked. Who is a member already came back: its old leaf goes first.
+    /// Lets in those who asked. Who is a member already came back: its old leaf goes by the same commit.
     fn admit(&mut self, who: Who) {
         let now = seconds(self.now);
         let member = self.members.get_mut(&who).unwrap();
-        let requests = member.requests.clone();
+        let requests = std::mem::take(&mut member.requests);
         let group = member.group_mut().unwrap();
-        let members = group.members();
-        let old: Vec<_> = members
-            .iter()
-            .filter(|listed| listed.leaf != group.own_leaf())
-            .filter(|listed| requests.iter().any(|(_, subject, _)| *subject == listed.subject))
-            .map(|listed| listed.leaf)
-            .collect();
-        if !old.is_empty() {
-            return self.stage(who, old.clone(), |group, now| group.remove(&old, now));
-        }
-        let mut batch = Vec::new();
+        let mut batch: Vec<(Who, isi_e2ee::Applicant)> = Vec::new();
         for (asker, subject, bytes) in requests {
-            let twice = batch
-                .iter()
-                .any(|(_, applicant): &(Who, isi_e2ee::Applicant)| applicant.subject() == subject);
+            let twice = batch.iter().any(|(_, applicant)| applicant.subject() == subject);
             if !twice && let Ok(applicant) = group.check_join_request(&bytes, now) {
                 batch.push((asker, applicant));
             }
         }
-        member.requests.clear();
         if batch.is_empty() {
             return;
         }
         let (asked, applicants): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        self.stage(who, Vec::new(), |group, now| group.admit(&applicants, now));
+        let removes =
+            applicants.iter().flat_map(|applicant| group.leaves_of(applicant.subject())).copied().collect();
+        self.stage(who, removes, |group, now| group.admit(&applicants, now));
         if let Some(staged) = &mut self.members.get_mut(&who).unwrap().staged {
             staged.welcomes_for = asked;
         }
