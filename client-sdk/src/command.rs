@@ -1,14 +1,18 @@
 use crate::error::{
-    ChangeError, DriveError, GrantError, InviteFailed, LeaseRequestError, PublishError, RequestError,
-    SendError, SendPrivateError, SubscribeError,
+    ChangeError, DriveError, GrantError, InviteFailed, LeaseRequestError, PolicyError, PublishError,
+    RequestError, RevokeError, SendError, SendPrivateError, SubscribeError,
 };
 use crate::inbox::Inbox;
 use crate::lease::{Agreement, GivenLease, Lease, LeaseId, Prologue};
+use crate::options::AdmitPolicy;
 use crate::track::{OwnTrack, RemoteTrack};
 use crate::transport::IncomingGroup;
 use crate::{ApplicantId, MemberId, SessionMember};
 use bytes::Bytes;
-use isi_e2ee::{Invitation, LeaseScope, PairCode, PrivateKeys, SessionCode};
+use isi_e2ee::{
+    DenyReason, Invitation, InvitationId, InvitationState, InviteOptions, LeaseScope, PairCode, PrivateKeys,
+    SessionCode,
+};
 use isi_wire::{TrackId, TrackKind};
 use tokio::sync::oneshot;
 
@@ -21,8 +25,14 @@ pub(crate) enum Command {
     Members { reply: oneshot::Sender<Vec<SessionMember>> },
     SessionCode { reply: oneshot::Sender<SessionCode> },
     PairCode { member: MemberId, reply: oneshot::Sender<Option<PairCode>> },
-    Invite { reply: Reply<Invitation, InviteFailed> },
+    Invite { options: InviteOptions, reply: Reply<Invitation, InviteFailed> },
+    RevokeInvitation { id: InvitationId, reply: Reply<(), RevokeError> },
+    Invitations { reply: oneshot::Sender<Vec<InvitationState>> },
     Admit { applicants: Vec<ApplicantId>, reply: Reply<(), ChangeError> },
+    Deny { applicants: Vec<ApplicantId>, reason: DenyReason, reply: Reply<(), ChangeError> },
+    SetPolicy { policy: AdmitPolicy, reply: Reply<(), PolicyError> },
+    SetOrganizers { members: Vec<MemberId>, reply: Reply<(), ChangeError> },
+    HandOver { to: MemberId, reply: Reply<(), ChangeError> },
     Remove { member: MemberId, reply: Reply<(), ChangeError> },
     Rotate { reply: Reply<(), ChangeError> },
     Publish { kind: TrackKind, reply: Reply<OwnTrack, PublishError> },

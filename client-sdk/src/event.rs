@@ -4,8 +4,8 @@ use crate::payload::PayloadError;
 use crate::{ApplicantId, Lease, MemberId, ObjectObserver, RemoteTrack};
 use bytes::Bytes;
 use isi_e2ee::{
-    HandshakeError, InputRefused, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError, Role,
-    SessionCode,
+    HandshakeError, InputRefused, InvitationId, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError,
+    Role, SessionCode,
 };
 use isi_wire::TrackKind;
 use std::fmt;
@@ -24,7 +24,8 @@ pub enum Event {
     MemberOnline(MemberId),
     /// A member's connection is gone, as the relay says. An organizer takes it out of the group.
     MemberOffline(MemberId),
-    /// Somebody holds an invitation of this organizer. Call [`Session::admit`](crate::Session::admit), or leave it.
+    /// Somebody holds an invitation, and organizers decide. Call [`Session::admit`](crate::Session::admit) or
+    /// [`Session::deny`](crate::Session::deny), or leave it to another organizer.
     JoinRequested {
         /// Names the request.
         applicant: ApplicantId,
@@ -32,7 +33,16 @@ pub enum Event {
         subject: String,
         /// Upper bound of its rights.
         role: Role,
+        /// By which invitation it asks.
+        invitation: InvitationId,
+        /// The same person's membership, if it has one: to admit it takes that out of the group.
+        already_in: Option<MemberId>,
     },
+    /// An applicant told of in [`JoinRequested`](Self::JoinRequested) waits no more: somebody admitted or denied it, or it
+    /// went away.
+    ApplicantGone(ApplicantId),
+    /// Other members organize from now on: these, the root organizer first.
+    OrganizersChanged(Vec<MemberId>),
     /// A member offers a track. Subscribe to receive it.
     TrackAvailable(RemoteTrack),
     /// A track is gone.
@@ -118,6 +128,12 @@ pub enum Refused {
     /// A track or stream comes from a member that may not send it here.
     #[error("a stream that nobody asked for; it was stopped")]
     UnexpectedStream,
+    /// A member's role does not allow a track of this kind, whatever the relay lets through. The track is not shown.
+    #[error("the member's role does not allow it to publish {0:?}; the track is not shown")]
+    RoleForbids(TrackKind),
+    /// Only organizers tell organizers about invitations and the policy.
+    #[error("only organizers share invitations and the policy, with organizers alone")]
+    NotAnOrganizer,
     /// A member's private keys do not fit any conversation or lease.
     #[error("private keys that belong to no conversation or lease")]
     UnknownConversation,

@@ -95,7 +95,9 @@ mod limits;
 mod member;
 mod observer;
 mod options;
+mod organizing;
 pub mod payload;
+mod rights;
 mod session;
 mod track;
 mod transport;
@@ -108,7 +110,7 @@ pub use lease::{InputReceiver, InputSender, InputToApply, Lease, LeaseId};
 pub use limits::{EVENTS_QUEUED_MAX, LEASE_MS_MAX};
 pub use member::{ApplicantId, MemberId, SessionMember};
 pub use observer::{ObjectObserver, ObservedObject};
-pub use options::{AdmitPolicy, ConnectOptions, TrustAnchors};
+pub use options::{AdmitPolicy, ConnectOptions, LastOrganizer, SUBJECTS_LISTED_MAX, TrustAnchors};
 pub use session::Session;
 pub use track::{
     Delivery, LiveObject, LivePublisher, LiveReceiver, ReceivedFrame, ReceiverPath, RemoteTrack,
@@ -118,7 +120,8 @@ pub use transport::TrustError;
 pub use url::{RelayUrl, RelayUrlError};
 
 pub use isi_e2ee::{
-    BadInvitation, GroupProfile, IdentityError, Invitation, IssuerKeys, IssuerKeysError, LeaseEndReason,
-    LeaseScope, MemberIdentity, MemberKey, PairCode, Rectangle, Role, SessionCode,
+    BadInvitation, DenyReason, GroupProfile, IdentityError, Invitation, InvitationId, InvitationState,
+    InvitationStatus, InviteOptions, IssuerKeys, IssuerKeysError, JoinRequestRefused, LeaseEndReason,
+    LeaseScope, MemberIdentity, MemberKey, PairCode, Rectangle, Role, SessionCode, UnixSeconds,
 };
 pub use isi_wire::{SessionId, TrackKind};

@@ -16,11 +16,19 @@ pub(crate) const OUTGOING_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(crate) const LOBBY_MESSAGES_MAX: usize = 8192;
 
 /// Join requests admitted by one commit; later ones go into the next.
-pub(crate) const ADMIT_BATCH_MEMBERS_MAX: usize = 64;
+pub(crate) const ADMIT_BATCH_MEMBERS_MAX: usize = 128;
 /// How long the first join request of a batch waits for others.
 pub(crate) const ADMIT_BATCH_MS: u64 = 100;
+/// Between two commits that admit somebody: at most four a second.
+pub(crate) const ADMIT_INTERVAL_MS: u64 = 250;
+/// How long each organizer leaves pending work to the one before it.
+pub(crate) const TURN_MS: u64 = 500;
+/// How long automatic work waits after a commit for it failed.
+pub(crate) const RETRY_MS: u64 = 1_000;
+/// How long a leaving organizer waits until its successor has confirmed what it was told.
+pub(crate) const DEPART_MS_MAX: u64 = 1_000;
 /// Applicants kept until the app or the next batch admits them. Beyond it the oldest is forgotten; it asks again.
-pub(crate) const APPLICANTS_MAX: usize = 256;
+pub(crate) const APPLICANTS_MAX: usize = 512;
 /// Uploads of one commit that meet another's, before the operation fails.
 pub(crate) const COMMIT_TRIES_MAX: u32 = 8;
 

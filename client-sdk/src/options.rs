@@ -1,5 +1,7 @@
 use crate::{ObjectObserver, RelayUrl};
 use isi_e2ee::GroupProfile;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -21,8 +23,11 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// Longest wait for an organizer's Welcome. 60 s by default.
     pub admit_timeout: Duration,
-    /// Who decides about join requests, where this client is an organizer.
+    /// Who decides about join requests. The creator's holds for the session until an organizer sets another; anybody else's
+    /// only while it organizes and knows of no other.
     pub admit: AdmitPolicy,
+    /// What becomes of the session when this client leaves as its only organizer.
+    pub last_organizer: LastOrganizer,
     /// Which MLS suite a session that is created gets; who joins learns it from the invitation. Classic by default.
     pub profile: GroupProfile,
     /// Sees the objects this client opens. Nobody by default.
@@ -38,14 +43,44 @@ pub enum TrustAnchors {
     System,
 }
 
-/// What an organizer's client does with a valid join request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// Most subjects that [`AdmitPolicy::Subjects`] lists.
+pub const SUBJECTS_LISTED_MAX: usize = 256;
+
+/// What organizers' clients do with a valid join request. All organizers of a session share one policy: the newest.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum AdmitPolicy {
     /// Reports [`Event::JoinRequested`](crate::Event::JoinRequested) and waits for [`Session::admit`](crate::Session::admit).
     Ask,
-    /// Admits whoever proves to hold one of this organizer's invitations. Requests of 100 ms are admitted in one commit.
+    /// Admits whoever proves to hold an invitation, within its limits. Requests of 100 ms are admitted in one commit.
     #[default]
     InvitationHolders,
+    /// Admits holders of an invitation whose subjects are listed, at most [`SUBJECTS_LISTED_MAX`], and asks about others.
+    Subjects(BTreeSet<String>),
+    /// Admits nobody; whoever asks is told so.
+    Locked,
+}
+
+/// What becomes of the session when its only organizer leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum LastOrganizer {
+    /// Another member that may organize, by its statement, and is online becomes the organizer. If there is none, the
+    /// session ends for everybody.
+    #[default]
+    HandsOver,
+    /// The session ends for everybody.
+    Closes,
+}
+
+// Subjects name people: they belong in no log.
+impl fmt::Debug for AdmitPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask => f.write_str("Ask"),
+            Self::InvitationHolders => f.write_str("InvitationHolders"),
+            Self::Subjects(subjects) => write!(f, "Subjects({})", subjects.len()),
+            Self::Locked => f.write_str("Locked"),
+        }
+    }
 }
 
 impl ConnectOptions {
@@ -60,6 +95,7 @@ impl ConnectOptions {
             connect_timeout: Duration::from_secs(10),
             admit_timeout: Duration::from_secs(60),
             admit: AdmitPolicy::default(),
+            last_organizer: LastOrganizer::default(),
             profile: GroupProfile::default(),
             observer: None,
         }

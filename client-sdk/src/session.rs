@@ -2,15 +2,15 @@ use crate::command::{Command, Reply};
 use crate::credentials::Credentials;
 use crate::driver;
 use crate::error::{
-    ChangeError, Disconnected, DriveError, GrantError, InviteFailed, JoinError, LeaseRequestError,
-    PublishError, RequestError, SendError, SendPrivateError, SubscribeError,
+    ChangeError, Disconnected, DriveError, GrantError, JoinError, LeaseRequestError, PublishError,
+    RequestError, SendError, SendPrivateError, SubscribeError,
 };
 use crate::event::Events;
 use crate::handle::Shared;
 use crate::lease::{InputReceiver, InputSender, Lease};
 use crate::options::ConnectOptions;
 use crate::track::{LivePublisher, LiveReceiver, RemoteTrack, ScreenPublisher, ScreenReceiver};
-use crate::{ApplicantId, MemberId, SessionMember};
+use crate::{MemberId, SessionMember};
 use isi_e2ee::{Invitation, IssuerKeys, LeaseScope, PairCode, SessionCode};
 use isi_wire::TrackKind;
 use std::sync::Arc;
@@ -23,8 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 ///   [`Events`] as well; take them all the time.
 /// - Who is here: [`me`](Self::me), [`members`](Self::members), [`session_code`](Self::session_code),
 ///   [`pair_code`](Self::pair_code).
-/// - As an organizer: [`invite`](Self::invite), [`admit`](Self::admit), [`remove`](Self::remove),
-///   [`close`](Self::close).
+/// - As an organizer: [`invite`](Self::invite), [`invite_with`](Self::invite_with),
+///   [`revoke_invitation`](Self::revoke_invitation), [`set_admit_policy`](Self::set_admit_policy),
+///   [`admit`](Self::admit), [`deny`](Self::deny), [`remove`](Self::remove),
+///   [`set_organizers`](Self::set_organizers), [`hand_over`](Self::hand_over), [`close`](Self::close).
 /// - Share and view: [`publish_screen`](Self::publish_screen), [`subscribe_screen`](Self::subscribe_screen),
 ///   [`publish_live`](Self::publish_live), [`subscribe_live`](Self::subscribe_live).
 /// - Drive: [`request_lease`](Self::request_lease), [`grant_lease`](Self::grant_lease), [`drive`](Self::drive),
@@ -101,22 +103,6 @@ impl Session {
     /// [`Disconnected`] when the session is over.
     pub async fn pair_code(&self, member: MemberId) -> Result<Option<PairCode>, Disconnected> {
         self.ask(|reply| Command::PairCode { member, reply }).await
-    }
-
-    /// A new invitation, for organizers. Whoever holds it may ask to be let in: pass it on privately.
-    ///
-    /// # Errors
-    /// Any [`InviteFailed`].
-    pub async fn invite(&self) -> Result<Invitation, InviteFailed> {
-        self.call(|reply| Command::Invite { reply }).await
-    }
-
-    /// Admits those who asked, in one commit, and returns when they are members.
-    ///
-    /// # Errors
-    /// Any [`ChangeError`].
-    pub async fn admit(&self, applicants: Vec<ApplicantId>) -> Result<(), ChangeError> {
-        self.call(|reply| Command::Admit { applicants, reply }).await
     }
 
     /// Removes a member from the group and from the relay, for organizers. It can open nothing that is sent after this
@@ -258,7 +244,8 @@ impl Session {
         self.call(|reply| Command::CloseSession { reply }).await
     }
 
-    /// Leaves, for all clones of this handle, and returns when the relay knows it or after 2 s.
+    /// Leaves, for all clones of this handle, and returns when the relay knows it or after 2 s. The only organizer hands over
+    /// or ends the session, as [`ConnectOptions::last_organizer`] says.
     pub async fn leave(self) {
         let mut end = self.shared.end.clone();
         if self.commands.send(Command::Leave).await.is_ok() {
@@ -268,14 +255,17 @@ impl Session {
     }
 
     /// A call that can fail on its own.
-    async fn call<T, E: From<RequestError>>(
+    pub(crate) async fn call<T, E: From<RequestError>>(
         &self,
         command: impl FnOnce(Reply<T, E>) -> Command,
     ) -> Result<T, E> {
         self.ask(command).await.unwrap_or_else(|over| Err(RequestError::Over(over).into()))
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Disconnected> {
+    pub(crate) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Disconnected> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| self.over())?;
         answer.await.map_err(|_| self.over())

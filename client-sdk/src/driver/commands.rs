@@ -1,13 +1,14 @@
 use super::membership::{Change, What};
-use super::requests::{Pending, PublishThen, Subscribing, answer, nobody};
+use super::requests::{Pending, PublishThen, Subscribing, answer};
 use super::state::State;
+use crate::clock::Clock;
 use crate::command::{Command, Reply};
 use crate::error::RequestError;
 use crate::handle::Notice;
 use crate::lease::LeaseId;
 use isi_e2ee::LeaseEndReason;
 use isi_wire::limits::TOKEN_BYTES_MAX;
-use isi_wire::{Audience, ClientMessage, EntryKind};
+use isi_wire::{Audience, ClientMessage};
 
 impl State {
     /// One call of a handle. Whoever called may be gone: answers to nobody are dropped.
@@ -19,9 +20,19 @@ impl State {
                 let code = self.people.is_member(member).then(|| self.group.pair_code(member.leaf));
                 let _ = reply.send(code.flatten());
             }
-            Command::Invite { reply } => drop(reply.send(self.group.invite().map_err(Into::into))),
+            Command::Invite { options, reply } => self.invite(options, reply),
+            Command::RevokeInvitation { id, reply } => self.revoke_invitation(id, reply),
+            Command::Invitations { reply } => drop(reply.send(self.group.invitations(Clock::unix()))),
             Command::Admit { applicants, reply } => {
                 self.change(Change::new(What::Admit(applicants), Some(reply)))
+            }
+            Command::Deny { applicants, reason, reply } => self.deny(applicants, reason, reply),
+            Command::SetPolicy { policy, reply } => self.set_policy(policy, reply),
+            Command::SetOrganizers { members, reply } => {
+                self.change(Change::new(What::Organizers(members), Some(reply)));
+            }
+            Command::HandOver { to, reply } => {
+                self.change(Change::new(What::HandOver { to, leaves: false }, Some(reply)));
             }
             Command::Remove { member, reply } => {
                 let kick = self.people.to_kick(member);
@@ -67,18 +78,6 @@ impl State {
             Notice::DropLease(id) => self.drop_lease(LeaseId(id)),
             Notice::InputCut(id) => self.input_cut(LeaseId(id)),
         }
-    }
-
-    /// Leaves: the last organizer closes the session, since nobody could change it any more; others ask the organizers
-    /// to take them out of the group.
-    pub(super) fn leave(&mut self) {
-        let organizers = self.group.members().into_iter().filter(|member| member.is_organizer).count();
-        if self.group.is_organizer() && organizers == 1 {
-            self.request(Pending::Simple(nobody()), |request| ClientMessage::CloseSession { request });
-        } else if let Ok(proposal) = self.group.leave_proposal() {
-            self.append_payload(EntryKind::Proposal, Audience::Everyone, proposal.into(), nobody());
-        }
-        self.send_control(&ClientMessage::Leave);
     }
 
     fn refresh_token(&mut self, token: String, reply: Reply<(), RequestError>) {

@@ -4,13 +4,16 @@ use crate::clock::Clock;
 use crate::error::{Disconnected, JoinError, Refusal};
 use crate::limits::LOBBY_MESSAGES_MAX;
 use crate::transport::{FrameReader, Link, Opened};
-use isi_e2ee::{Group, PendingMember, WelcomeRefused};
+use isi_e2ee::{DenyReason, Group, PendingMember, WelcomeRefused};
 use isi_wire::{Audience, ClientMessage, EntryKind, LogEntry, LogUpload, RelayMessage, RequestId, ResetCode};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often the request is repeated: an organizer may come after the applicant.
 const JOIN_REQUEST_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often a request is made anew with another key package, if its Welcome was lost. Beyond it the join fails.
+const RENEWALS_MAX: u32 = 3;
 
 /// What the lobby ends with.
 pub(super) struct Admitted {
@@ -31,6 +34,7 @@ pub(super) async fn wait_for_welcome(
     let mut log: Option<FrameReader> = None;
     let mut backlog = Vec::new();
     let mut next_request = 0;
+    let mut renewals = 0;
     let mut again = interval(JOIN_REQUEST_INTERVAL);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -42,6 +46,11 @@ pub(super) async fn wait_for_welcome(
             }
             entry = next_entry(&mut log) => {
                 let entry = entry?;
+                if entry.kind == EntryKind::JoinAnswer {
+                    if answered(pending, &entry, &mut renewals)? {
+                        again.reset_immediately();
+                    }
+                }
                 if entry.kind == EntryKind::Welcome && let Some(group) = accept(pending, &entry, clock)? {
                     let acknowledge = ClientMessage::AcknowledgeWelcome { sequence: entry.sequence };
                     link.control_out.push(|out| acknowledge.encode(out));
@@ -82,6 +91,20 @@ fn note(backlog: &mut Vec<RelayMessage>, message: RelayMessage) -> Result<(), Jo
         other => backlog.push(other),
     }
     Ok(())
+}
+
+/// An organizer does not let this client in, or not with this key package. What nobody with the invitation has made counts
+/// nothing. Says whether there is another request to send.
+fn answered(pending: &mut PendingMember, entry: &LogEntry, renewals: &mut u32) -> Result<bool, JoinError> {
+    match pending.read_answer(&entry.payload) {
+        Some(DenyReason::AskAgain) if *renewals < RENEWALS_MAX => {
+            *renewals += 1;
+            pending.renew()?;
+            Ok(true)
+        }
+        Some(reason) => Err(JoinError::Denied { reason }),
+        None => Ok(false),
+    }
 }
 
 /// `None` for a Welcome that is another's.

@@ -1,3 +1,4 @@
+use super::expels::ExpelReason;
 use super::state::State;
 use crate::MemberId;
 use crate::error::Disconnected;
@@ -53,14 +54,21 @@ impl State {
             return;
         }
         match self.group.handle_proposal(&entry.payload) {
-            Ok(seen) => self.people.at(seen.leaver).into_iter().for_each(|leaver| self.expel_lost(leaver)),
+            Ok(seen) => self.expel_leaver(seen.leaver),
             Err(error) => self.events.refused(self.people.member_of(entry.sender), error),
+        }
+    }
+
+    fn expel_leaver(&mut self, leaf: LeafIndex) {
+        if let Some(leaver) = self.people.at(leaf) {
+            self.expel(leaver, ExpelReason::Leaves);
         }
     }
 
     /// A merged commit took a leaf out of the tree.
     pub(super) fn member_removed(&mut self, leaf: LeafIndex) {
         let Some(member) = self.people.at(leaf) else { return };
+        self.membership.expels.forget(member);
         self.leases_lose(member);
         self.hide_tracks_of(member);
         self.conversations.forget(member);
@@ -74,6 +82,6 @@ impl State {
     pub(super) fn member_disconnected(&mut self, member: MemberId) {
         self.events.send(Event::MemberOffline(member));
         self.leases_lose(member);
-        self.expel_lost(member);
+        self.expel(member, ExpelReason::Lost);
     }
 }

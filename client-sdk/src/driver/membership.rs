@@ -1,37 +1,36 @@
+use super::door::Door;
+use super::expels::Expels;
+use super::policy::SessionPolicy;
 use super::requests::{Pending, answer, nobody};
 use super::state::State;
 use crate::clock::Clock;
 use crate::command::Reply;
 use crate::error::{ChangeError, Disconnected, Refusal, RequestError};
 use crate::event::Event;
-use crate::limits::{ADMIT_BATCH_MEMBERS_MAX, ADMIT_BATCH_MS, APPLICANTS_MAX, COMMIT_TRIES_MAX};
+use crate::limits::COMMIT_TRIES_MAX;
 use crate::options::AdmitPolicy;
 use crate::{ApplicantId, MemberId};
-use bytes::Bytes;
-use isi_e2ee::{Applicant, EpochChange, MonotonicMs, Staged};
-use isi_wire::{ClientMessage, LogEntry, LogPosition, LogUpload, ParticipantId, Welcome};
-use std::collections::{BTreeMap, VecDeque};
+use isi_e2ee::{EpochChange, MonotonicMs, Staged};
+use isi_wire::{ClientMessage, LogPosition, LogUpload, ParticipantId, Welcome};
+use std::collections::VecDeque;
 
 /// Changes that wait for their turn. Beyond it they fail as busy.
 const CHANGES_QUEUED_MAX: usize = 256;
 
-/// Who asks to be let in, and the changes that this member makes: one commit at a time.
+/// Who asks to be let in, who is to go, and the changes that this member makes: one commit at a time.
 pub(super) struct Membership {
-    policy: AdmitPolicy,
-    applicants: BTreeMap<ApplicantId, Asking>,
-    next_applicant: u64,
-    batch_at: Option<MonotonicMs>,
+    pub(super) door: Door,
+    pub(super) expels: Expels,
+    pub(super) policy: SessionPolicy,
+    /// As listed in the current epoch, the root organizer first.
+    pub(super) organizers: Vec<MemberId>,
+    /// Set when this member has handed over and is about to leave: until when the others may learn what it knows.
+    pub(super) departs_at: Option<MonotonicMs>,
     queue: VecDeque<Change>,
     /// A commit is uploaded: the next one is made when it is answered, and when it came back in the log.
     in_flight: Option<InFlight>,
     /// The relay refused a commit: others come first, up to this sequence number.
     behind: Option<u64>,
-}
-
-struct Asking {
-    request: Bytes,
-    participant: ParticipantId,
-    key_thumbprint: String,
 }
 
 /// A change of the membership, as often as it is tried.
@@ -42,14 +41,29 @@ pub(super) struct Change {
 }
 
 pub(super) enum What {
+    /// Those whom the app lets in.
     Admit(Vec<ApplicantId>),
+    /// Everybody at the door whom the policy lets in, when the commit is made.
+    AdmitWaiting,
+    /// Members that leave, are lost or have expired.
+    Expel(Vec<MemberId>),
     /// The connection to bar at the relay afterwards, if it is known.
     Remove {
         member: MemberId,
         kick: Option<ParticipantId>,
     },
     Rotate,
+    /// Exactly these, the first is the root organizer.
+    Organizers(Vec<MemberId>),
+    /// Another root organizer; whether this member leaves afterwards.
+    HandOver {
+        to: MemberId,
+        leaves: bool,
+    },
 }
+
+/// What a commit is made of.
+pub(super) type Made = Option<(Staged, Vec<ParticipantId>)>;
 
 enum InFlight {
     /// Neither answered nor in the log.
@@ -64,97 +78,45 @@ impl Change {
     pub(super) const fn new(what: What, reply: Option<Reply<(), ChangeError>>) -> Self {
         Self { what, reply, tries: 0 }
     }
-
-    fn finish(self, result: Result<(), ChangeError>) {
-        if let Some(reply) = self.reply {
-            let _ = reply.send(result);
-        }
-    }
 }
 
 impl Membership {
-    pub(super) const fn new(policy: AdmitPolicy) -> Self {
+    pub(super) fn new(policy: AdmitPolicy, organizers: Vec<MemberId>) -> Self {
         Self {
-            policy,
-            applicants: BTreeMap::new(),
-            next_applicant: 0,
-            batch_at: None,
+            door: Door::default(),
+            expels: Expels::default(),
+            policy: SessionPolicy::new(policy),
+            organizers,
+            departs_at: None,
             queue: VecDeque::new(),
             in_flight: None,
             behind: None,
         }
     }
 
-    pub(super) const fn next_deadline(&self) -> Option<MonotonicMs> {
-        self.batch_at
+    pub(super) fn next_deadline(&self) -> Option<MonotonicMs> {
+        let deadlines = [self.door.next_deadline(), self.expels.next_deadline(), self.departs_at];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether everybody who waits at the door is being let in already.
+    pub(super) fn admits_waiting(&self) -> bool {
+        self.queue.iter().any(|change| matches!(change.what, What::AdmitWaiting))
     }
 }
 
 impl State {
-    /// A join request from the log. One per connection counts: the newest.
-    pub(super) fn handle_join_request(&mut self, entry: LogEntry) {
-        if !self.group.is_organizer() {
-            return;
-        }
-        let applicant = match self.group.check_join_request(&entry.payload, Clock::unix()) {
-            Ok(applicant) => applicant,
-            Err(error) => return self.events.refused(None, error),
-        };
-        let asks_again = self.membership.applicants.values().any(|asking| asking.request == entry.payload);
-        if asks_again {
-            return;
-        }
-        self.membership.applicants.retain(|_, asking| asking.participant != entry.sender);
-        if self.membership.applicants.len() >= APPLICANTS_MAX {
-            self.membership.applicants.pop_first();
-        }
-        let id = ApplicantId(self.membership.next_applicant);
-        self.membership.next_applicant += 1;
-        self.membership.applicants.insert(
-            id,
-            Asking {
-                request: entry.payload,
-                participant: entry.sender,
-                key_thumbprint: applicant.key_thumbprint().to_owned(),
-            },
-        );
-        match self.membership.policy {
-            AdmitPolicy::Ask => self.events.send(Event::JoinRequested {
-                applicant: id,
-                subject: applicant.subject().to_owned(),
-                role: applicant.role(),
-            }),
-            AdmitPolicy::InvitationHolders => {
-                let at = MonotonicMs(self.clock.now().0.saturating_add(ADMIT_BATCH_MS));
-                self.membership.batch_at.get_or_insert(at);
-            }
-        }
-    }
-
-    /// The batch's time is over: one commit for all who asked meanwhile.
-    pub(super) fn admit_batch(&mut self, now: MonotonicMs) {
-        if self.membership.batch_at.take_if(|at| now >= *at).is_some() {
-            let everybody = self.membership.applicants.keys().copied().collect();
-            self.change(Change::new(What::Admit(everybody), None));
-        }
-    }
-
-    pub(super) fn forget_applicant(&mut self, participant: ParticipantId) {
-        self.membership.applicants.retain(|_, asking| asking.participant != participant);
-    }
-
-    /// A member is gone; one of the organizers says so to the group.
-    pub(super) fn expel_lost(&mut self, member: MemberId) {
-        let asked =
-            |change: &Change| matches!(change.what, What::Remove { member: other, .. } if other == member);
-        if self.group.is_organizer() && !self.membership.queue.iter().any(asked) {
-            self.change(Change::new(What::Remove { member, kick: None }, None));
+    pub(super) fn handle_membership_deadline(&mut self, now: MonotonicMs) {
+        self.attend_door(now);
+        self.expel_due(now);
+        if self.membership.departs_at.take_if(|at| now >= *at).is_some() {
+            self.depart();
         }
     }
 
     pub(super) fn change(&mut self, change: Change) {
         if self.membership.queue.len() >= CHANGES_QUEUED_MAX {
-            return change.finish(Err(RequestError::Busy.into()));
+            return self.conclude(change, Err(RequestError::Busy.into()));
         }
         self.membership.queue.push_back(change);
         self.commit_next();
@@ -165,44 +127,42 @@ impl State {
         while self.membership.in_flight.is_none() && self.membership.behind.is_none() {
             let Some(change) = self.membership.queue.pop_front() else { return };
             match self.stage(&change.what) {
-                Ok(Some((staged, welcomes_for))) => self.upload(change, staged, &welcomes_for),
+                Ok(Some((staged, welcomes_for))) => self.upload(change, staged, welcomes_for),
                 // Done by somebody else meanwhile.
-                Ok(None) => change.finish(Err(ChangeError::NotThere)),
-                Err(error) => change.finish(Err(error)),
+                Ok(None) => self.conclude(change, Err(ChangeError::NotThere)),
+                Err(error) => self.conclude(change, Err(error)),
             }
         }
     }
 
-    /// `None` when there is nothing left to do.
-    fn stage(&mut self, what: &What) -> Result<Option<(Staged, Vec<ParticipantId>)>, ChangeError> {
+    /// Judges anew what others may have changed meanwhile. `None` when there is nothing left to do.
+    fn stage(&mut self, what: &What) -> Result<Made, ChangeError> {
         let now = Clock::unix();
         match what {
             What::Rotate => Ok(Some((self.group.rotate(now)?, Vec::new()))),
             _ if !self.group.is_organizer() => Err(ChangeError::NotAnOrganizer),
-            What::Remove { member, .. } if !self.people.is_member(*member) => Ok(None),
-            What::Remove { member, .. } => Ok(Some((self.group.remove(&[member.leaf], now)?, Vec::new()))),
-            What::Admit(ids) => {
-                let (applicants, participants) = self.judge_again(ids);
-                if applicants.is_empty() {
-                    return Ok(None);
-                }
-                Ok(Some((self.group.admit(&applicants, now)?, participants)))
+            What::Admit(ids) => self.stage_admission(ids),
+            What::AdmitWaiting => {
+                let ids = self.membership.door.admissible();
+                self.stage_admission(&ids)
             }
+            What::Expel(members) => self.stage_removal(members),
+            What::Remove { member, .. } => self.stage_removal(&[*member]),
+            What::Organizers(members) => self.stage_organizers(members),
+            What::HandOver { to, .. } => self.stage_organizers(&self.organizers_led_by(*to)),
         }
     }
 
-    /// Time has passed since they asked, others may have been admitted: those who are still in order.
-    fn judge_again(&self, ids: &[ApplicantId]) -> (Vec<Applicant>, Vec<ParticipantId>) {
-        let asking = ids.iter().filter_map(|id| self.membership.applicants.get(id));
-        let judged = asking.filter_map(|asking| {
-            let applicant = self.group.check_join_request(&asking.request, Clock::unix()).ok()?;
-            Some((applicant, asking.participant))
-        });
-        judged.take(ADMIT_BATCH_MEMBERS_MAX).unzip()
+    fn stage_removal(&mut self, members: &[MemberId]) -> Result<Made, ChangeError> {
+        let there = members.iter().filter(|member| self.people.is_member(**member));
+        let leaves: Vec<_> = there.map(|member| member.leaf).collect();
+        if leaves.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((self.group.remove(&leaves, Clock::unix())?, Vec::new())))
     }
 
-    fn upload(&mut self, change: Change, staged: Staged, welcomes_for: &[ParticipantId]) {
-        let participants = welcomes_for.to_vec();
+    fn upload(&mut self, change: Change, staged: Staged, participants: Vec<ParticipantId>) {
         let welcome = staged.welcome.map(|payload| Welcome { participants, payload: payload.into() });
         let request = self.requests.add(Pending::Commit(change));
         let upload =
@@ -220,7 +180,7 @@ impl State {
         self.commit_next();
     }
 
-    /// Another commit came first: this one is made anew on top of it.
+    /// Another commit came first, or an applicant has gone: this one is made anew.
     pub(super) fn commit_refused(
         &mut self,
         mut change: Change,
@@ -230,15 +190,18 @@ impl State {
         self.group.discard_staged();
         self.membership.in_flight = None;
         let lost_race = error == RequestError::Refused(Refusal::Conflict);
-        match position.filter(|position| lost_race && position.incarnation == self.position.incarnation) {
+        // The relay has told already who left: the next try is without.
+        let somebody_left = error == RequestError::Refused(Refusal::NotFound);
+        let same_log = |position: &LogPosition| position.incarnation == self.position.incarnation;
+        match position.filter(|position| (lost_race || somebody_left) && same_log(position)) {
             Some(position) if change.tries < COMMIT_TRIES_MAX => {
                 change.tries += 1;
                 self.membership.queue.push_front(change);
                 self.membership.behind =
                     Some(position.last_handshake).filter(|last| *last > self.position.last_handshake);
             }
-            Some(_) => change.finish(Err(ChangeError::Conflict)),
-            None => change.finish(Err(error.into())),
+            Some(_) => self.conclude(change, Err(ChangeError::Conflict)),
+            None => self.conclude(change, Err(error.into())),
         }
         self.commit_next();
     }
@@ -262,33 +225,37 @@ impl State {
     /// One's own commit came back and does not count: nothing has changed.
     pub(super) fn own_commit_failed(&mut self) {
         if let Some(InFlight::Appended(change)) = self.membership.in_flight.take() {
-            change.finish(Err(ChangeError::Conflict));
+            self.conclude(change, Err(ChangeError::Conflict));
         }
         self.group.discard_staged();
     }
 
     fn change_done(&mut self, change: Change) {
         self.membership.in_flight = None;
-        let Change { what, reply, .. } = change;
-        match what {
-            What::Admit(ids) => self.admitted(&ids),
-            What::Remove { kick: Some(participant), .. } => return self.kick(participant, reply),
-            What::Remove { kick: None, .. } | What::Rotate => {}
-        }
-        if let Some(reply) = reply {
-            let _ = reply.send(Ok(()));
+        match change.what {
+            // Whoever was too many for one commit goes into the next.
+            What::Admit(ids) if ids.iter().any(|id| self.membership.door.knows(*id)) => {
+                self.change(Change::new(What::Admit(ids), change.reply));
+            }
+            What::Remove { kick: Some(participant), .. } => self.kick(participant, change.reply),
+            What::HandOver { leaves: true, .. } => self.depart_soon(),
+            _ => self.conclude(change, Ok(())),
         }
     }
 
-    /// Whoever was too many for one commit goes into the next.
-    fn admitted(&mut self, ids: &[ApplicantId]) {
-        let now = Clock::unix();
-        let group = &self.group;
-        self.membership.applicants.retain(|_, asking| group.check_join_request(&asking.request, now).is_ok());
-        let rest: Vec<_> =
-            ids.iter().filter(|id| self.membership.applicants.contains_key(id)).copied().collect();
-        if !rest.is_empty() {
-            self.change(Change::new(What::Admit(rest), None));
+    /// Tells whoever waits; what nobody waits for is tried again later, if it is still to be done.
+    fn conclude(&mut self, change: Change, result: Result<(), ChangeError>) {
+        let Change { what, reply, .. } = change;
+        if let Some(reply) = reply {
+            let _ = reply.send(result);
+            return;
+        }
+        let failed = result.is_err_and(|error| error != ChangeError::NotThere);
+        match what {
+            What::AdmitWaiting if failed => self.attend_door_later(),
+            What::Expel(members) if failed => self.expel_later(&members),
+            What::HandOver { leaves: true, .. } => self.close_and_leave(),
+            _ => {}
         }
     }
 
@@ -308,9 +275,8 @@ impl State {
         }
         for member in &change.added {
             let id = self.people.add(member.leaf, change.epoch);
-            let mut asking = self.membership.applicants.values();
-            if let Some(asked) = asking.find(|asking| asking.key_thumbprint == member.key_thumbprint) {
-                self.people.came_from(id, asked.participant);
+            if let Some(asked_from) = self.came_in(&member.key_thumbprint) {
+                self.people.came_from(id, asked_from);
             }
             self.events.send(Event::MemberJoined(id));
         }
@@ -318,6 +284,13 @@ impl State {
         self.conversations_enter_epoch();
         self.epoch.send_replace(change.epoch);
         self.events.send(Event::EpochChanged(self.group.session_code()));
+        self.judge_tracks();
+        if change.organizers_changed {
+            self.organizers_changed();
+        }
+        if !change.added.is_empty() {
+            self.somebody_was_admitted();
+        }
         if change.committer == self.me.leaf {
             self.own_commit_merged();
         }

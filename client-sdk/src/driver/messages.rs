@@ -136,7 +136,9 @@ impl State {
         if !entry.directed {
             self.announce(Audience::One(participant));
         }
+        self.membership.expels.found(from);
         self.events.send(Event::MemberOnline(from));
+        self.share_all_with(from);
         self.show_tracks_of(participant);
         self.resume_waiting(from);
     }

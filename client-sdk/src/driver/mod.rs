@@ -4,15 +4,21 @@ mod agreement;
 mod budget;
 mod commands;
 mod control;
+mod door;
+mod expels;
 mod leases;
 mod lobby;
 mod log;
 mod membership;
 mod messages;
+mod organizers;
 mod people;
+mod policy;
 mod private;
 mod requests;
 mod run;
+mod sharing;
+mod shown;
 mod signal;
 mod state;
 mod tracks;
@@ -25,7 +31,7 @@ use crate::error::{Disconnected, JoinError};
 use crate::event::{EventSink, Events};
 use crate::handle::Shared;
 use crate::limits::{COMMANDS_QUEUED_MAX, NOTICES_QUEUED_MAX};
-use crate::options::{AdmitPolicy, ConnectOptions};
+use crate::options::{AdmitPolicy, ConnectOptions, LastOrganizer};
 use crate::session::Session;
 use crate::transport::{FrameReader, Link, enter};
 use isi_e2ee::{Group, Invitation, IssuerKeys, PendingMember};
@@ -58,6 +64,8 @@ pub(crate) async fn create(
         position: joined.position,
         clock: Clock::start(),
         admit: options.admit,
+        last_organizer: options.last_organizer,
+        founds: true,
         observer: options.observer,
     };
     start.spawn(joined, Vec::new())
@@ -90,6 +98,8 @@ pub(crate) async fn join(
         position,
         clock,
         admit: options.admit,
+        last_organizer: options.last_organizer,
+        founds: false,
         observer: options.observer,
     };
     start.spawn(joined, backlog)
@@ -103,12 +113,15 @@ struct Start {
     position: LogPosition,
     clock: Clock,
     admit: AdmitPolicy,
+    last_organizer: LastOrganizer,
+    /// Whether this member created the session.
+    founds: bool,
     observer: Option<crate::ObjectObserver>,
 }
 
 impl Start {
     fn spawn(self, joined: Joined, backlog: Vec<RelayMessage>) -> Result<(Session, Events), JoinError> {
-        let Self { group, link, log, position, clock, admit, observer } = self;
+        let Self { group, link, log, position, clock, admit, last_organizer, founds, observer } = self;
         let (commands, command_queue) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let (notices, notice_queue) = mpsc::channel(NOTICES_QUEUED_MAX);
         let (end, ended) = watch::channel(None);
@@ -130,6 +143,10 @@ impl Start {
         let beginning =
             Beginning { clock, group, participant: joined.participant, position, epoch, events: sink, admit };
         let mut state = State::new(beginning).map_err(|_| JoinError::Refused(Disconnected::OutOfStep))?;
+        state.last_organizer = last_organizer;
+        if founds {
+            state.membership.policy.found();
+        }
         state.begin(joined, backlog).map_err(JoinError::Refused)?;
         tokio::spawn(Driver::new(state, link, log, command_queue, notice_queue, end).run());
         Ok((Session::new(commands, Arc::new(shared), me), events))

@@ -1,7 +1,7 @@
 use super::agreement::{PrivateInbox, agree};
 use super::messages::{MESSAGE_EXPECTED, MESSAGE_META};
 use super::requests::nobody;
-use super::signal::{ConversationId, PrivateText, Signal};
+use super::signal::{ConversationId, PrivateContent, PrivateMessage, Signal};
 use super::state::State;
 use crate::MemberId;
 use crate::clock::Clock;
@@ -40,7 +40,16 @@ struct Unconfirmed {
     number: u64,
     plaintext: Zeroizing<Vec<u8>>,
     deadline: MonotonicMs,
-    reply: Reply<(), SendPrivateError>,
+    /// `None` for what the client itself wrote.
+    reply: Option<Reply<(), SendPrivateError>>,
+}
+
+impl Unconfirmed {
+    fn finish(self, result: Result<(), SendPrivateError>) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(result);
+        }
+    }
 }
 
 /// From a member.
@@ -61,10 +70,15 @@ impl Conversations {
     pub(super) fn forget(&mut self, member: MemberId) {
         for ended in self.writing.extract_if(.., |writing| writing.to == member) {
             for text in ended.unconfirmed {
-                let _ = text.reply.send(Err(SendPrivateError::NotAMember));
+                text.finish(Err(SendPrivateError::NotAMember));
             }
         }
         self.reading.retain(|reading| reading.from != member);
+    }
+
+    /// Whether somebody has not confirmed something yet.
+    pub(super) fn owe_something(&self) -> bool {
+        self.writing.iter().any(|writing| !writing.unconfirmed.is_empty())
     }
 
     fn to(&mut self, member: MemberId, id: ConversationId) -> Option<&mut Writing> {
@@ -86,10 +100,23 @@ impl State {
             self.wait_for(to, Command::SendPrivate { to, text, reply });
         } else if let Err(busy) = self.check_room() {
             let _ = reply.send(Err(busy.into()));
-        } else if let Some(place) = self.conversation_with(to) {
-            self.queue_private(place, text, reply);
         } else {
-            let _ = reply.send(Err(SendPrivateError::QueueFull));
+            let text = TextMessage { text, at_us: Clock::unix_us() };
+            self.write_in_private(to, PrivateContent::Text(text), Some(reply));
+        }
+    }
+
+    /// To a member whose connection is known.
+    pub(super) fn write_in_private(
+        &mut self,
+        to: MemberId,
+        content: PrivateContent,
+        reply: Option<Reply<(), SendPrivateError>>,
+    ) {
+        match (self.conversation_with(to), reply) {
+            (Some(place), reply) => self.queue_private(place, content, reply),
+            (None, Some(reply)) => drop(reply.send(Err(SendPrivateError::QueueFull))),
+            (None, None) => {}
         }
     }
 
@@ -113,17 +140,23 @@ impl State {
         Some(self.conversations.writing.len() - 1)
     }
 
-    fn queue_private(&mut self, place: usize, text: String, reply: Reply<(), SendPrivateError>) {
+    fn queue_private(
+        &mut self,
+        place: usize,
+        content: PrivateContent,
+        reply: Option<Reply<(), SendPrivateError>>,
+    ) {
         let deadline = MonotonicMs(self.clock.now().0.saturating_add(PRIVATE_ACK_MS_MAX));
         let Some(writing) = self.conversations.writing.get_mut(place) else { return };
         if writing.unconfirmed.len() >= PRIVATE_TEXTS_QUEUED_MAX {
-            let _ = reply.send(Err(SendPrivateError::QueueFull));
+            if let Some(reply) = reply {
+                let _ = reply.send(Err(SendPrivateError::QueueFull));
+            }
             return;
         }
         let number = writing.next_number;
         writing.next_number += 1;
-        let text = PrivateText { number, message: TextMessage { text, at_us: Clock::unix_us() } };
-        let plaintext = Zeroizing::new(text.encode());
+        let plaintext = PrivateMessage { number, content }.encode();
         writing.unconfirmed.push_back(Unconfirmed { number, plaintext, deadline, reply });
         self.write_private(place, number);
     }
@@ -220,12 +253,18 @@ impl State {
         let opened = opener.open(now, MESSAGE_EXPECTED, object.clone())?;
         let plaintext = Zeroizing::new(opened.plaintext);
         self.events.opened(&object, &plaintext);
-        let PrivateText { number, message: TextMessage { text, at_us } } = PrivateText::decode(&plaintext)?;
+        let PrivateMessage { number, content } = PrivateMessage::decode(&plaintext)?;
         let is_new = number >= reading.next_number;
         let ack = Signal::PrivateAck { conversation: reading.id, number };
         if is_new {
             reading.next_number = number.saturating_add(1);
-            self.events.send(Event::Message(TextReceived { from, text, private: true, at_us, sequence }));
+            match content {
+                PrivateContent::Text(TextMessage { text, at_us }) => {
+                    let text = TextReceived { from, text, private: true, at_us, sequence };
+                    self.events.send(Event::Message(text));
+                }
+                PrivateContent::Shared(shared) => self.handle_shared(from, &shared)?,
+            }
         }
         if let Some(participant) = self.people.participant_of(from) {
             self.append_or_fail(&ack, Audience::One(participant), nobody());
@@ -237,8 +276,9 @@ impl State {
         let Some(writing) = self.conversations.to(from, id) else { return };
         let place = writing.unconfirmed.iter().position(|text| text.number == number);
         if let Some(text) = place.and_then(|place| writing.unconfirmed.remove(place)) {
-            let _ = text.reply.send(Ok(()));
+            text.finish(Ok(()));
         }
+        self.depart_if_told();
     }
 
     pub(super) fn expire_private_texts(&mut self, now: MonotonicMs) {
@@ -247,7 +287,7 @@ impl State {
             while writing.unconfirmed.front().is_some_and(|text| now >= text.deadline)
                 && let Some(late) = writing.unconfirmed.pop_front()
             {
-                let _ = late.reply.send(Err(SendPrivateError::NotConfirmed));
+                late.finish(Err(SendPrivateError::NotConfirmed));
             }
         }
     }

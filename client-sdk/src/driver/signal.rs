@@ -1,7 +1,9 @@
 //! Plaintexts of the message track: texts, and what members tell each other so that leases and private messages work.
 
+use super::sharing::SHARED_BYTES_MAX;
 use crate::payload::{PayloadError, Reader, TEXT_BYTES_MAX, TextMessage};
 use isi_wire::{ParticipantId, TrackId};
+use zeroize::Zeroizing;
 
 /// Longest signed lease or lease end; ours have some 250 bytes.
 const SIGNED_BYTES_MAX: usize = 1024;
@@ -32,11 +34,20 @@ pub(super) enum Signal {
     PrivateAck { conversation: ConversationId, number: u64 },
 }
 
-/// A text inside a private object. Numbers tell a repeated one from a new one.
+/// What a private object of a conversation holds. Numbers tell a repeated one from a new one.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct PrivateText {
+pub(super) struct PrivateMessage {
     pub(super) number: u64,
-    pub(super) message: TextMessage,
+    pub(super) content: PrivateContent,
+}
+
+/// What one member says to another alone.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum PrivateContent {
+    /// People's.
+    Text(TextMessage),
+    /// What organizers share, with secrets in it.
+    Shared(Zeroizing<Vec<u8>>),
 }
 
 impl Signal {
@@ -99,13 +110,41 @@ impl Signal {
     }
 }
 
-impl PrivateText {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        [&self.number.to_be_bytes()[..], &put_text(&self.message)].concat()
+impl PrivateMessage {
+    const TEXT: u8 = 1;
+    const SHARED: u8 = 2;
+
+    /// Number, tag, then the content.
+    pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let (tag, body) = match &self.content {
+            PrivateContent::Text(message) => (Self::TEXT, Zeroizing::new(put_text(message))),
+            PrivateContent::Shared(shared) => (Self::SHARED, shared.clone()),
+        };
+        let mut out = Zeroizing::new(Vec::with_capacity(9 + body.len()));
+        out.extend_from_slice(&self.number.to_be_bytes());
+        out.push(tag);
+        out.extend_from_slice(&body);
+        out
     }
 
     pub(super) fn decode(plaintext: &[u8]) -> Result<Self, PayloadError> {
-        Reader::whole(plaintext, |reader| Ok(Self { number: reader.u64()?, message: get_text(reader)? }))
+        Reader::whole(plaintext, |reader| {
+            let number = reader.u64()?;
+            let content = match reader.u8()? {
+                Self::TEXT => PrivateContent::Text(get_text(reader)?),
+                Self::SHARED => {
+                    let shared = reader.rest("shared", SHARED_BYTES_MAX)?;
+                    PrivateContent::Shared(Zeroizing::new(shared.to_vec()))
+                }
+                value => {
+                    return Err(PayloadError::InvalidValue {
+                        field: "private message",
+                        value: u64::from(value),
+                    });
+                }
+            };
+            Ok(Self { number, content })
+        })
     }
 }
 
@@ -140,6 +179,16 @@ mod tests {
     fn every_signal_comes_back() {
         for signal in signals() {
             assert!(Signal::decode(&signal.encode()) == Ok(signal));
+        }
+    }
+
+    #[test]
+    fn every_private_message_comes_back() {
+        let text = PrivateContent::Text(TextMessage { text: "psst".to_owned(), at_us: 9 });
+        let shared = PrivateContent::Shared(Zeroizing::new(vec![1, 2, 3]));
+        for content in [text, shared] {
+            let message = PrivateMessage { number: 4, content };
+            assert!(PrivateMessage::decode(&message.encode()) == Ok(message));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::MemberId;
 use crate::clock::Clock;
 use crate::error::{Disconnected, RequestError};
 use crate::event::EventSink;
-use crate::options::AdmitPolicy;
+use crate::options::{AdmitPolicy, LastOrganizer};
 use isi_e2ee::{Group, MonotonicMs};
 use isi_wire::{Audience, ClientMessage, EntryKind, LogPosition, LogUpload, ParticipantId, RequestId};
 use std::sync::Arc;
@@ -37,6 +37,7 @@ pub(super) struct State {
     pub(super) messages: Messages,
     pub(super) conversations: Conversations,
     pub(super) leases: Leases,
+    pub(super) last_organizer: LastOrganizer,
 }
 
 /// What is to be sent, encoded.
@@ -65,6 +66,7 @@ impl State {
         let people = People::of(&group);
         let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
         let messages = Messages::new(&group.keyring())?;
+        let organizers = Self::listed_organizers(&group, &people);
         Ok(Self {
             clock,
             me,
@@ -76,11 +78,12 @@ impl State {
             requests: Requests::default(),
             people,
             waiting: Waiting::default(),
-            membership: Membership::new(admit),
+            membership: Membership::new(admit, organizers),
             tracks: Tracks::default(),
             messages,
             conversations: Conversations::default(),
             leases: Leases::default(),
+            last_organizer: LastOrganizer::default(),
             group,
         })
     }
@@ -104,7 +107,7 @@ impl State {
         self.expire_lease(now);
         self.expire_private_texts(now);
         self.expire_waiting(now);
-        self.admit_batch(now);
+        self.handle_membership_deadline(now);
     }
 
     pub(super) fn send_control(&mut self, message: &ClientMessage) {

@@ -15,7 +15,7 @@ use isi_wire::{
     Audience, ClientMessage, DatagramHeader, DeliveryClass, ParticipantId, ResetCode, TrackAlias,
     TrackEndReason, TrackId, TrackInfo, TrackKind, TrackReport,
 };
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Streams that came before the message that announces their track. Beyond it the oldest is stopped.
@@ -25,7 +25,9 @@ const EARLY_GROUPS_MAX: usize = 8;
 pub(super) struct Tracks {
     next_id: u32,
     own: HashMap<TrackAlias, Own>,
-    remote: HashMap<TrackAlias, TrackInfo>,
+    pub(super) remote: HashMap<TrackAlias, TrackInfo>,
+    /// Those that the app was told of.
+    pub(super) shown: HashSet<TrackAlias>,
     routes: HashMap<TrackAlias, Route>,
     early: VecDeque<IncomingGroup>,
 }
@@ -48,6 +50,7 @@ impl Default for Tracks {
             next_id: MESSAGE_TRACK.0 + 1,
             own: HashMap::new(),
             remote: HashMap::new(),
+            shown: HashSet::new(),
             routes: HashMap::new(),
             early: VecDeque::new(),
         }
@@ -64,6 +67,13 @@ impl Tracks {
     }
 }
 
+impl Tracks {
+    /// Nothing of this track reaches a receiver any more.
+    pub(super) fn close_route(&mut self, alias: TrackAlias) {
+        self.routes.remove(&alias).into_iter().for_each(|route| route.close());
+    }
+}
+
 impl Route {
     fn close(&self) {
         match self {
@@ -77,6 +87,9 @@ impl State {
     pub(super) fn publish(&mut self, kind: TrackKind, audience: Audience, then: PublishThen) {
         if let Err(busy) = self.check_room() {
             return then.fail(PublishError::Request(busy));
+        }
+        if !self.role_allows(self.me, kind) {
+            return then.fail(PublishError::RoleForbids);
         }
         let track = self.tracks.draw_id();
         let Ok(sealer) = Sealer::new(&self.group.keyring(), track, kind) else {
@@ -138,7 +151,9 @@ impl State {
 
     fn check_subscription(&self, track: RemoteTrack) -> Result<(), SubscribeError> {
         let info = self.tracks.remote.get(&track.alias).filter(|info| !info.directed);
-        if !info.is_some_and(|info| self.remote_track(info) == Some(track)) {
+        if !info.is_some_and(|info| self.remote_track(info) == Some(track))
+            || !self.role_allows(track.member, track.kind)
+        {
             return Err(SubscribeError::NoSuchTrack);
         }
         if self.tracks.routes.contains_key(&track.alias) {
@@ -228,20 +243,7 @@ impl State {
         }
     }
 
-    fn show_track(&self, info: &TrackInfo) {
-        if let Some(track) = self.remote_track(info).filter(|_| !info.directed) {
-            self.events.send(Event::TrackAvailable(track));
-        }
-    }
-
-    fn hide_track(&mut self, info: &TrackInfo) {
-        self.tracks.routes.remove(&info.alias).into_iter().for_each(|route| route.close());
-        if let Some(track) = self.remote_track(info).filter(|_| !info.directed) {
-            self.events.send(Event::TrackEnded(track));
-        }
-    }
-
-    fn remote_track(&self, info: &TrackInfo) -> Option<RemoteTrack> {
+    pub(super) fn remote_track(&self, info: &TrackInfo) -> Option<RemoteTrack> {
         let member = self.people.member_of(info.participant)?;
         Some(RemoteTrack { alias: info.alias, member, track: info.track, kind: info.kind, class: info.class })
     }

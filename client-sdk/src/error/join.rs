@@ -1,7 +1,7 @@
 use super::Disconnected;
 use crate::credentials::TokenError;
 use crate::transport::TrustError;
-use isi_e2ee::{CreateError, PendingError, WelcomeRefused};
+use isi_e2ee::{CreateError, DenyReason, PendingError, WelcomeRefused};
 
 /// Why a session was not created or joined. Nothing is left behind: try again after the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,12 @@ pub enum JoinError {
     /// No organizer let this client in within the time of the options.
     #[error("no organizer admitted you in time; ask whoever invited you to be there, then try again")]
     NotAdmitted,
+    /// An organizer answered that it does not let this client in.
+    #[error("you were not let in: {reason}")]
+    Denied {
+        /// Why, and what to do.
+        reason: DenyReason,
+    },
     /// An organizer's Welcome cannot be believed or used.
     #[error("the welcome into the group was refused: {0}")]
     Welcome(#[from] WelcomeRefused),

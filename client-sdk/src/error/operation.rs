@@ -48,6 +48,11 @@ pub enum PublishError {
     /// The kind does not travel this way.
     #[error("this kind of track is not sent this way; screen and video are media, audio and pointer live")]
     WrongKind,
+    /// The member's role shows nothing of this kind, so nobody would look.
+    #[error(
+        "the role in your statement does not allow this kind of track; ask the account service for another"
+    )]
+    RoleForbids,
     /// This member has had as many tracks as a group life allows.
     #[error("this member has used up its tracks; join again")]
     TooManyTracks,
@@ -138,10 +143,41 @@ pub enum ChangeError {
     /// Other organizers' changes came first again and again.
     #[error("other organizers' changes came first each time; try again")]
     Conflict,
+    /// Nobody of those named can be let in; this is why the first cannot. They are told.
+    #[error("the applicant cannot be let in: {0}")]
+    Refused(isi_e2ee::JoinRequestRefused),
     /// The group does not allow the change.
     #[error("the group does not allow this change: {0}")]
     Group(#[from] isi_e2ee::StageError),
     /// The relay did not take it.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// Why the policy stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// Only organizers set it.
+    #[error("only an organizer may do this; ask one")]
+    NotAnOrganizer,
+    /// Too many subjects, or one that nobody has.
+    #[error("list at most {} subjects of 1 to 128 bytes", crate::SUBJECTS_LISTED_MAX)]
+    Subjects,
+    /// The session is over.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// Why an invitation was not revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RevokeError {
+    /// Only organizers revoke.
+    #[error("only an organizer may do this; ask one")]
+    NotAnOrganizer,
+    /// No such invitation is known here.
+    #[error("no such invitation; take one from invitations()")]
+    NotThere,
+    /// The session is over.
     #[error(transparent)]
     Request(#[from] RequestError),
 }

@@ -55,6 +55,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The next `bytes` bytes.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<&'a [u8], PayloadError> {
+        let (head, rest) = self.rest.split_at_checked(bytes).ok_or(PayloadError::Truncated)?;
+        self.rest = rest;
+        Ok(head)
+    }
+
     /// Everything that is left, at most `bytes_max` bytes.
     pub(crate) fn rest(&mut self, field: &'static str, bytes_max: usize) -> Result<&'a [u8], PayloadError> {
         let rest = std::mem::take(&mut self.rest);
