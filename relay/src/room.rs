@@ -3,13 +3,13 @@
 
 use crate::clock::Clock;
 use crate::sessions::Sessions;
-use crate::workers::Worker;
+use crate::workers::{Urgency, Worker};
 use bytes::Bytes;
 use isi_relay_core::{
     EgressId, GroupRefused, IngressId, JoinParams, JoinRefused, PushOutcome, Session, SessionStats,
     Timestamp, Wake, Write, WriteRoom,
 };
-use isi_wire::{GroupHeader, Joined, LeaveReason, ParticipantId, ResetCode, SessionId};
+use isi_wire::{DeliveryClass, GroupHeader, Joined, LeaveReason, ParticipantId, ResetCode, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) struct Room {
 #[derive(Debug)]
 struct State {
     session: Session,
-    writers: HashMap<ParticipantId, Arc<Notify>>,
+    writers: HashMap<ParticipantId, Arc<WriterWake>>,
     ingresses: HashMap<IngressId, Arc<IngressSignal>>,
     /// Empty between calls; kept for its capacity.
     wakes: Vec<Wake>,
@@ -56,12 +56,21 @@ struct IngressSignal {
     unwanted: OnceLock<ResetCode>,
 }
 
+/// How the core reaches the task that writes to a participant.
+#[derive(Debug)]
+pub(crate) struct WriterWake {
+    pub(crate) notify: Notify,
+    /// Input goes first.
+    pub(crate) urgency: Arc<Urgency>,
+}
+
 /// A group on its way in. Dropped before its end, it counts as given up by its sender.
 #[derive(Debug)]
 pub(crate) struct OpenGroup {
     room: Arc<Room>,
     ingress: IngressId,
     signal: Arc<IngressSignal>,
+    is_input: bool,
 }
 
 /// A participant's place in its session. All tasks of a connection hold one.
@@ -69,7 +78,7 @@ pub(crate) struct OpenGroup {
 pub(crate) struct Seat {
     room: Arc<Room>,
     participant: ParticipantId,
-    writer: Arc<Notify>,
+    writer: Arc<WriterWake>,
 }
 
 impl Room {
@@ -103,7 +112,8 @@ impl Room {
     /// [`NotEntered`]
     pub(crate) fn enter(self: &Arc<Self>, join: JoinParams) -> Result<(Seat, Joined), NotEntered> {
         let participant = join.participant;
-        let writer = Arc::new(Notify::new());
+        let urgency = Urgency::new(self.worker.line());
+        let writer = Arc::new(WriterWake { notify: Notify::new(), urgency });
         let joined = self.with(|state, now| {
             if state.ended {
                 return Err(NotEntered::Ended);
@@ -138,10 +148,15 @@ impl Room {
 
     /// The only way to the core: one lock, then everyone is woken whom the work concerns.
     fn with<T>(&self, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        self.with_urgency(false, work)
+    }
+
+    /// `is_urgent`: whoever is woken goes before the other tasks of this core.
+    fn with_urgency<T>(&self, is_urgent: bool, work: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         // A poisoned lock: another task of this session panicked. Its peers go on with what the core has.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut state, self.clock.now());
-        state.wake_tasks();
+        state.wake_tasks(is_urgent);
         if state.next_deadline().is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             self.timer.notify_one();
         }
@@ -166,16 +181,27 @@ impl State {
         }
     }
 
-    fn wake_tasks(&mut self) {
+    fn wake_tasks(&mut self, is_urgent: bool) {
         self.session.drain_wakeups(&mut self.wakes);
         for wake in self.wakes.drain(..) {
             match wake {
-                Wake::Writer(participant) => self.writers.get(&participant).map(|writer| writer.notify_one()),
-                Wake::Ingress(ingress) => {
-                    self.ingresses.get(&ingress).map(|signal| signal.notify.notify_one())
+                Wake::Writer(participant) => {
+                    self.writers.get(&participant).into_iter().for_each(|writer| writer.wake(is_urgent));
                 }
-            };
+                Wake::Ingress(ingress) => {
+                    self.ingresses.get(&ingress).into_iter().for_each(|signal| signal.notify.notify_one());
+                }
+            }
         }
+    }
+}
+
+impl WriterWake {
+    fn wake(&self, is_urgent: bool) {
+        if is_urgent {
+            self.urgency.mark();
+        }
+        self.notify.notify_one();
     }
 }
 
@@ -186,7 +212,7 @@ impl Seat {
     }
 
     /// Told when there is something to write to this participant.
-    pub(crate) fn writer_wake(&self) -> Arc<Notify> {
+    pub(crate) fn writer_wake(&self) -> Arc<WriterWake> {
         Arc::clone(&self.writer)
     }
 
@@ -210,11 +236,12 @@ impl Seat {
         header: GroupHeader,
         header_bytes: Bytes,
     ) -> Result<OpenGroup, GroupRefused> {
+        let is_input = header.class == DeliveryClass::Input;
         self.room.with(|state, now| {
             let ingress = state.session.open_group(now, self.participant, header, header_bytes)?;
             let signal = Arc::<IngressSignal>::default();
             state.ingresses.insert(ingress, Arc::clone(&signal));
-            Ok(OpenGroup { room: Arc::clone(&self.room), ingress, signal })
+            Ok(OpenGroup { room: Arc::clone(&self.room), ingress, signal, is_input })
         })
     }
 
@@ -240,8 +267,17 @@ impl Seat {
 }
 
 impl OpenGroup {
+    /// Whether it goes before everything else.
+    pub(crate) fn is_input(&self) -> bool {
+        self.is_input
+    }
+
     pub(crate) fn push(&self, chunks: &mut VecDeque<Bytes>) -> PushOutcome {
-        self.room.with(|state, now| state.session.push_chunks(now, self.ingress, chunks))
+        if self.is_input {
+            self.room.worker.line().saw_input();
+        }
+        let push = |state: &mut State, now| state.session.push_chunks(now, self.ingress, chunks);
+        self.room.with_urgency(self.is_input, push)
     }
 
     /// Returns once the core has room again.

@@ -5,6 +5,7 @@ use super::end::End;
 use super::frames::{FrameReader, read_failed};
 use super::{Peer, rates};
 use crate::room::OpenGroup;
+use crate::workers::Urgent;
 use bytes::Bytes;
 use isi_relay_core::{GroupRefused, PushOutcome};
 use isi_wire::limits::LOG_ITEM_BYTES_MAX;
@@ -72,7 +73,13 @@ async fn take_group(
         }
         Err(GroupRefused::Violation(violation)) => return Err(violation.into()),
     };
-    match forward(&mut stream, first, &group, peer).await {
+    let end = if group.is_input() {
+        peer.home.is_input_source();
+        Urgent::new(peer.seat.worker().line(), forward(&mut stream, first, &group, peer)).await
+    } else {
+        forward(&mut stream, first, &group, peer).await
+    };
+    match end {
         GroupEnd::Whole => group.finish(),
         GroupEnd::GivenUp(code) => group.reset(code),
         GroupEnd::Unwanted(code) => stop(&mut stream, code),
@@ -108,6 +115,9 @@ async fn forward(stream: &mut RecvStream, first: Bytes, group: &OpenGroup, peer:
             },
             code = group.unwanted() => return GroupEnd::Unwanted(code),
         };
+        if !group.is_input() {
+            peer.seat.worker().line().turn().await;
+        }
         peer.residence.hold_all(&mut read[..count], &mut chunks);
     }
 }

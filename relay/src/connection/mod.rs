@@ -22,7 +22,7 @@ use self::handshake::{Entered, shake_hands};
 use crate::node::{Place, Shared};
 use crate::resident::Residence;
 use crate::room::Seat;
-use crate::workers;
+use crate::workers::{self, Home};
 use isi_wire::CloseCode;
 use quinn::{Connection, Incoming};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ use tokio::time::timeout;
 struct Peer {
     connection: Connection,
     seat: Seat,
+    /// Where quinn's part of the connection runs.
+    home: Home,
     residence: Residence,
     /// There is one log stream per connection.
     log_taken: AtomicBool,
@@ -58,7 +60,7 @@ pub(crate) async fn serve(node: Arc<Shared>, incoming: Incoming, place: Place) {
             let seat = entered.seat.clone();
             home.move_to(seat.worker());
             // A task of its own even if it stays here: what the handshake needed is not kept for as long as the peer stays.
-            seat.worker().spawn(serve_member(node, connection, entered, place));
+            seat.worker().spawn(serve_member(node, connection, entered, home, place));
         }
         Err(end) => {
             end.close(&connection);
@@ -72,6 +74,7 @@ async fn serve_member(
     node: Arc<Shared>,
     connection: Connection,
     entered: Entered,
+    home: Home,
     _place: OwnedSemaphorePermit,
 ) {
     let Entered { seat, admitted, control, frames, joined } = entered;
@@ -80,11 +83,14 @@ async fn serve_member(
     let peer = Arc::new(Peer {
         connection: connection.clone(),
         seat: seat.clone(),
+        home,
         residence: node.residence.clone(),
         log_taken: AtomicBool::new(false),
     });
     let mut tasks = JoinSet::new();
-    tasks.spawn(writer::write_to_receiver(connection.clone(), seat.clone(), control, joined));
+    let writer =
+        writer::write_to_receiver(connection.clone(), seat.clone(), peer.home.clone(), control, joined);
+    tasks.spawn(writer);
     tasks.spawn(control::serve_control(Arc::clone(&peer), frames, Arc::clone(&node.admission), admitted));
     tasks.spawn(ingress::accept_streams(Arc::clone(&peer)));
     tasks.spawn(datagrams::read_datagrams(peer));

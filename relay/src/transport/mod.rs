@@ -105,7 +105,7 @@ pub(crate) fn bind(
     buffers::grow(&socket);
     let local_addr = socket.local_addr().map_err(bind_error)?;
     let socket = CoalescingSocket::new(socket).map_err(bind_error)?;
-    let runtime = Arc::new(NodeRuntime { socket: Arc::clone(&socket) });
+    let runtime = Arc::new(NodeRuntime { socket: Arc::clone(&socket), workers: workers.clone() });
     let monitor = SocketMonitor(Some(Arc::clone(&socket)));
     let endpoint = Endpoint::new_with_abstract_socket(
         EndpointConfig::default(),

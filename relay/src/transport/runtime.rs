@@ -1,6 +1,6 @@
 use super::socket::CoalescingSocket;
 use super::turn::Turn;
-use crate::workers;
+use crate::workers::{self, Workers};
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 use std::io;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct NodeRuntime {
     pub(super) socket: Arc<CoalescingSocket>,
+    pub(super) workers: Workers,
 }
 
 impl Runtime for NodeRuntime {
@@ -19,7 +20,7 @@ impl Runtime for NodeRuntime {
     }
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        workers::spawn_driver(Turn::new(Arc::clone(&self.socket), future));
+        workers::spawn_driver(&self.workers, Turn::new(Arc::clone(&self.socket), future));
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {

@@ -3,6 +3,7 @@
 
 use super::batch::Batch;
 use super::socket::CoalescingSocket;
+use crate::workers::is_urgent_turn;
 use quinn::{AsyncUdpSocket, UdpPoller};
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -58,7 +59,8 @@ impl Turn {
         let waker = Waker::from(Arc::clone(&turn_waker));
         let mut cx = Context::from_waker(&waker);
         let mut polled = Poll::Pending;
-        for _ in 0..POLLS_PER_TURN_MAX {
+        let polls = if is_urgent_turn() { 1 } else { POLLS_PER_TURN_MAX };
+        for _ in 0..polls {
             turn_waker.begin();
             polled = self.inner.as_mut().poll(&mut cx);
             if polled.is_ready() || !turn_waker.is_woken() {
@@ -109,7 +111,8 @@ struct Batching;
 
 impl Batching {
     fn begin() -> Self {
-        RUNNING.with_borrow_mut(|running| running.is_turn = true);
+        // What an event waits for goes at once, not at the turn's end.
+        RUNNING.with_borrow_mut(|running| running.is_turn = !is_urgent_turn());
         Self
     }
 

@@ -5,13 +5,16 @@
 //! All workers share the socket. So a connection is found by its id alone, whatever address its peer has by now.
 
 mod gate;
+mod line;
 mod roaming;
 mod threads;
 
-pub(crate) use self::roaming::{accept, new_timer, spawn_driver};
+pub(crate) use self::line::{Line, Patience, Urgency, Urgent, is_urgent_turn, take_look_at_socket};
+pub(crate) use self::roaming::{Home, accept, new_timer, spawn_driver};
 pub(crate) use self::threads::Threads;
 
 use self::gate::Unseen;
+use self::line::SocketReader;
 use crate::stats::WorkerStats;
 use quinn::AsyncUdpSocket;
 use std::sync::Arc;
@@ -37,6 +40,7 @@ struct Crew {
 pub(crate) struct Worker {
     index: usize,
     runtime: Handle,
+    line: Arc<Line>,
     load: Load,
 }
 
@@ -61,7 +65,7 @@ impl Workers {
     }
 
     fn new(first: Handle, others: Vec<Handle>, unseen: Option<Arc<Unseen>>) -> Self {
-        let worker = |(index, runtime)| Arc::new(Worker { index, runtime, load: Load::default() });
+        let worker = |(index, runtime)| Arc::new(Worker { index, runtime, line: Arc::default(), load: Load::default() });
         Self(Arc::new(Crew {
             first: worker((0, first)),
             others: (1..).zip(others).map(worker).collect(),
@@ -76,6 +80,15 @@ impl Workers {
         match &self.0.unseen {
             Some(unseen) => unseen.gate(socket),
             None => socket,
+        }
+    }
+
+    /// Runs the task that reads the socket, here.
+    pub(crate) fn spawn_socket_reader(&self, reader: impl Future<Output = ()> + Send + Unpin + 'static) {
+        match self.0.unseen {
+            Some(_) => drop(tokio::spawn(reader)),
+            // It takes its turns among the tasks of sessions.
+            None => drop(tokio::spawn(SocketReader::new(&self.0.first.line, reader))),
         }
     }
 
@@ -115,6 +128,11 @@ impl Worker {
     /// Starts a task on this worker. A worker that has stopped drops it.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.runtime.spawn(task));
+    }
+
+    /// Its tasks.
+    pub(crate) fn line(&self) -> &Arc<Line> {
+        &self.line
     }
 
     pub(crate) fn session_began(&self) {

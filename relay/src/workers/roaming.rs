@@ -1,12 +1,13 @@
 //! Connections that move. A handshake is done by any worker; which session it was for shows in its last message, and then the
 //! connection goes where that session lives. quinn spawns a task that drives the connection, and that task has to go along.
 
+use super::line::{Patience, Urgency, Wakes, run_turn};
 use super::{Worker, Workers};
 use quinn::{AsyncTimer, Connecting, ConnectionError, Incoming, Runtime, TokioRuntime};
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::time::{Sleep, sleep_until};
@@ -26,12 +27,27 @@ pub(crate) struct Home(Arc<Place>);
 struct Place {
     workers: Workers,
     index: AtomicUsize,
+    /// Once it lives where it stays.
+    urgency: OnceLock<Arc<Urgency>>,
+    /// Whether input comes from the peer.
+    is_input_source: AtomicBool,
 }
 
 impl Home {
     /// Has the connection driven by `worker` from its next event on.
     pub(crate) fn move_to(&self, worker: &Worker) {
         self.0.index.store(worker.index, Ordering::Release);
+        self.0.urgency.get_or_init(|| Urgency::new(worker.line()));
+    }
+
+    /// An event was written to it: its next turn goes first.
+    pub(crate) fn mark(&self) {
+        self.0.urgency.get().into_iter().for_each(|urgency| urgency.mark());
+    }
+
+    /// From now on its turns go first when something has come from its peer.
+    pub(crate) fn is_input_source(&self) {
+        self.0.is_input_source.store(true, Ordering::Relaxed);
     }
 
     fn worker(&self) -> &Arc<Worker> {
@@ -51,7 +67,9 @@ pub(super) fn this_thread_is(worker: usize) {
 /// quinn's: the peer's first packet was nothing.
 pub(crate) fn accept(workers: &Workers, incoming: Incoming) -> Result<(Connecting, Home), ConnectionError> {
     let index = AtomicUsize::new(THIS_WORKER.get().unwrap_or_default());
-    let home = Home(Arc::new(Place { workers: workers.clone(), index }));
+    let urgency = OnceLock::new();
+    let is_input_source = AtomicBool::new(false);
+    let home = Home(Arc::new(Place { workers: workers.clone(), index, urgency, is_input_source }));
     ACCEPTING.set(Some(home.clone()));
     let accepted = incoming.accept();
     ACCEPTING.take();
@@ -59,14 +77,14 @@ pub(crate) fn accept(workers: &Workers, incoming: Incoming) -> Result<(Connectin
 }
 
 /// Spawns what quinn wants to have run: the driver of the connection that is being accepted on this thread, or else
-/// something that stays where it is.
-pub(crate) fn spawn_driver(driver: impl Driver) {
+/// the one that reads the socket, which stays where it is.
+pub(crate) fn spawn_driver(workers: &Workers, driver: impl Driver) {
     match ACCEPTING.take() {
         Some(home) => {
             let worker = Arc::clone(home.worker());
             Roaming::start(driver, home, &worker);
         }
-        None => drop(tokio::spawn(driver)),
+        None => workers.spawn_socket_reader(driver),
     }
 }
 
@@ -88,13 +106,33 @@ struct Roaming<D> {
     /// `None` once it has gone.
     driver: Option<D>,
     home: Home,
+    patience: Patience,
+    wakes: Wakes,
     _counted: Counted,
 }
 
 impl<D: Driver> Roaming<D> {
     fn start(driver: D, home: Home, worker: &Arc<Worker>) {
         let counted = Counted::on(Arc::clone(worker));
-        worker.spawn(Self { driver: Some(driver), home, _counted: counted });
+        let (patience, wakes) = Default::default();
+        worker.spawn(Self { driver: Some(driver), home, patience, wakes, _counted: counted });
+    }
+
+    /// One turn of the driver, when it is its turn.
+    fn poll_here(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(driver) = &mut self.driver else { return Poll::Ready(()) };
+        let place = &self.home.0;
+        let Some(urgency) = place.urgency.get() else { return Pin::new(driver).poll(cx) };
+        let is_urgent = std::task::ready!(urgency.poll_turn(&mut self.patience, cx));
+        let polled = run_turn(is_urgent, || match place.is_input_source.load(Ordering::Relaxed) {
+            true => {
+                let waker = self.wakes.waker(urgency, cx.waker());
+                Pin::new(driver).poll(&mut Context::from_waker(&waker))
+            }
+            false => Pin::new(driver).poll(cx),
+        });
+        urgency.line().turn_ended();
+        polled
     }
 }
 
@@ -104,7 +142,7 @@ impl<D: Driver> Future for Roaming<D> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let worker = self.home.worker();
         if THIS_WORKER.get().is_none_or(|here| here == worker.index) {
-            return self.driver.as_mut().map_or(Poll::Ready(()), |driver| Pin::new(driver).poll(cx));
+            return self.poll_here(cx);
         }
         // Whoever wakes this task from now on wakes nobody, but the new one is polled first of all and then sees everything.
         let worker = Arc::clone(worker);

@@ -1,0 +1,222 @@
+//! Who goes first on a core. Tokio has tasks take turns in the order in which they were woken, and under load a round of
+//! them takes far longer than an input event's own way through the relay. So a task that an event waits for is marked,
+//! and while one is, the others give up their turns.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Turns that a task gives up before it has one: an event's way is five turns long, from the socket to the socket.
+/// So nobody starves, whoever is marked.
+const TURNS_GIVEN_UP_MAX: u8 = 6;
+/// Turns of connections after an input event for which the socket is looked at after each: a second or more of a core that is
+/// busy. Tokio by itself looks after every 61 turns, or when there is nothing else to do.
+const ATTENTIVE_TURNS: u32 = 65_536;
+
+thread_local! {
+    /// Whether an input event waits for the turn that runs on this thread.
+    static IS_URGENT: Cell<bool> = const { Cell::new(false) };
+    /// Whether the socket is to be read whatever tokio knows of it.
+    static LOOK_AT_SOCKET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The tasks of one core.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    marked: AtomicUsize,
+    attentive_turns: AtomicU32,
+    /// Whoever reads the socket, if it is a task of this core.
+    reader: OnceLock<UrgentWaker>,
+}
+
+/// One task's place in the line. Dropped, it is out of it.
+#[derive(Debug)]
+pub(crate) struct Urgency {
+    line: Arc<Line>,
+    is_marked: AtomicBool,
+}
+
+/// Turns that a task has given up.
+#[derive(Debug, Default)]
+pub(crate) struct Patience(u8);
+
+/// A task that input comes through: whoever wakes it has it go first.
+pub(crate) struct Urgent<F> {
+    task: Pin<Box<F>>,
+    urgency: Arc<Urgency>,
+    wakes: Wakes,
+}
+
+/// The task that reads the socket. It goes first when it is asked to look, not whenever something came.
+pub(super) struct SocketReader<F> {
+    task: F,
+    urgency: Arc<Urgency>,
+}
+
+/// Makes wakers that mark a task. Keeps the last one, since it is nearly always the same.
+#[derive(Debug, Default)]
+pub(super) struct Wakes(Option<Arc<UrgentWaker>>);
+
+/// Marks a task before waking it.
+#[derive(Debug)]
+struct UrgentWaker {
+    urgency: Arc<Urgency>,
+    task: Waker,
+}
+
+/// Runs one turn of a task; within, [`is_urgent_turn`] says whether it is urgent.
+pub(super) fn run_turn<T>(is_urgent: bool, turn: impl FnOnce() -> T) -> T {
+    IS_URGENT.set(is_urgent);
+    let result = turn();
+    IS_URGENT.set(false);
+    result
+}
+
+/// Whether the turn that runs on this thread is to be short, since an event waits for what it sends.
+pub(crate) fn is_urgent_turn() -> bool {
+    IS_URGENT.get()
+}
+
+/// Whether the socket is to be read though tokio has not said that there is something; once.
+pub(crate) fn take_look_at_socket() -> bool {
+    LOOK_AT_SOCKET.take()
+}
+
+impl Line {
+    /// An input event went by: from now on the socket is looked at more often.
+    pub(crate) fn saw_input(&self) {
+        self.attentive_turns.store(ATTENTIVE_TURNS, Ordering::Relaxed);
+    }
+
+    /// For a task that no event waits for: returns when it is its turn.
+    pub(crate) async fn turn(&self) {
+        let mut patience = Patience::default();
+        std::future::poll_fn(|cx| self.poll_turn(&mut patience, cx)).await;
+    }
+
+    fn poll_turn(&self, patience: &mut Patience, cx: &Context<'_>) -> Poll<()> {
+        if patience.0 < TURNS_GIVEN_UP_MAX && self.marked.load(Ordering::Relaxed) > 0 {
+            patience.0 += 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// A turn of a connection is over: an event may have come meanwhile.
+    pub(super) fn turn_ended(&self) {
+        let attentive = self.attentive_turns.load(Ordering::Relaxed);
+        if let Some(fewer) = attentive.checked_sub(1) {
+            self.attentive_turns.store(fewer, Ordering::Relaxed);
+            self.reader.get().into_iter().for_each(UrgentWaker::wake);
+        }
+    }
+}
+
+impl Urgency {
+    pub(crate) fn new(line: &Arc<Line>) -> Arc<Self> {
+        Arc::new(Self { line: Arc::clone(line), is_marked: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Has the task go first. To be called before it is woken.
+    pub(crate) fn mark(&self) {
+        if !self.is_marked.swap(true, Ordering::Relaxed) {
+            self.line.marked.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// At the beginning of the task's turn: ready with whether an event waits for it; pending, and woken again, while
+    /// others go first.
+    pub(crate) fn poll_turn(&self, patience: &mut Patience, cx: &Context<'_>) -> Poll<bool> {
+        let is_marked = self.unmark();
+        if !is_marked {
+            std::task::ready!(self.line.poll_turn(patience, cx));
+        }
+        patience.0 = 0;
+        Poll::Ready(is_marked)
+    }
+
+    fn unmark(&self) -> bool {
+        let was_marked = self.is_marked.load(Ordering::Relaxed) && self.is_marked.swap(false, Ordering::Relaxed);
+        if was_marked {
+            self.line.marked.fetch_sub(1, Ordering::Relaxed);
+        }
+        was_marked
+    }
+}
+
+impl Drop for Urgency {
+    fn drop(&mut self) {
+        self.unmark();
+    }
+}
+
+impl<F: Future> Urgent<F> {
+    pub(crate) fn new(line: &Arc<Line>, task: F) -> Self {
+        Self { task: Box::pin(task), urgency: Urgency::new(line), wakes: Wakes::default() }
+    }
+}
+
+impl<F: Future> Future for Urgent<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { task, urgency, wakes } = &mut *self;
+        urgency.unmark();
+        task.as_mut().poll(&mut Context::from_waker(&wakes.waker(urgency, cx.waker())))
+    }
+}
+
+impl<F: Future<Output = ()> + Unpin> SocketReader<F> {
+    pub(super) fn new(line: &Arc<Line>, task: F) -> Self {
+        Self { task, urgency: Urgency::new(line) }
+    }
+}
+
+impl<F: Future<Output = ()> + Unpin> Future for SocketReader<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let urgency = &self.urgency;
+        let register = || UrgentWaker { urgency: Arc::clone(urgency), task: cx.waker().clone() };
+        urgency.line.reader.get_or_init(register);
+        LOOK_AT_SOCKET.set(urgency.unmark());
+        let polled = Pin::new(&mut self.task).poll(cx);
+        LOOK_AT_SOCKET.set(false);
+        polled
+    }
+}
+
+impl Wakes {
+    /// One that marks with `urgency`, then wakes `task`.
+    pub(super) fn waker(&mut self, urgency: &Arc<Urgency>, task: &Waker) -> Waker {
+        let known = self.0.take().filter(|known| known.task.will_wake(task));
+        let make = || Arc::new(UrgentWaker { urgency: Arc::clone(urgency), task: task.clone() });
+        let waker = known.unwrap_or_else(make);
+        self.0 = Some(Arc::clone(&waker));
+        waker.into()
+    }
+}
+
+impl UrgentWaker {
+    fn wake(&self) {
+        self.urgency.mark();
+        self.task.wake_by_ref();
+    }
+}
+
+impl Wake for UrgentWaker {
+    fn wake(self: Arc<Self>) {
+        UrgentWaker::wake(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        UrgentWaker::wake(self);
+    }
+}
