@@ -141,6 +141,11 @@ impl Lanes {
         }
     }
 
+    /// Whether an input track's stream to the receiver is open.
+    pub(super) fn has_input(&self) -> bool {
+        self.streams.values().any(|outgoing| outgoing.class() == Some(DeliveryClass::Input))
+    }
+
     /// What media and bulk may fill from now on.
     pub(super) fn set_send_window(&mut self, bytes: u64) {
         if bytes != self.send_window {

@@ -12,12 +12,28 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Congestion windows that may be buffered: one on its way, one that follows it. More would only become stale.
 const WINDOWS_BUFFERED: u64 = 2;
+/// Least that media and bulk may fill beside input. Twice what passes in one round trip is enough for any path, and no queue
+/// grows on the way that input would wait in; but with less than this, a fast path waits for acknowledgements.
+const WINDOW_BESIDE_INPUT_BYTES_MIN: u64 = 128 * 1024;
+/// How long the shortest round trip and the highest rate count.
+const MEMORY: Duration = Duration::from_secs(10);
 
 /// Looks at a connection's path now and then, while something is written to it.
 #[derive(Default)]
 pub(super) struct PathWatch {
     looked_at: Option<Instant>,
     reported_at: Option<Instant>,
+    passed: Passed,
+}
+
+/// What passes on the path: its shortest round trip, without queues, and its highest rate.
+#[derive(Default)]
+struct Passed {
+    since: Option<Instant>,
+    at: Option<Instant>,
+    bytes: u64,
+    rtt: Duration,
+    bytes_per_s: u64,
 }
 
 /// What a look showed.
@@ -29,17 +45,44 @@ pub(super) struct PathNews {
 }
 
 impl PathWatch {
-    /// Nothing, if the last look was a moment ago.
-    pub(super) fn look(&mut self, connection: &Connection) -> Option<PathNews> {
+    /// Nothing, if the last look was a moment ago. `beside_input`: whether input goes to the same receiver.
+    pub(super) fn look(
+        &mut self,
+        connection: &Connection,
+        beside_input: impl FnOnce() -> bool,
+    ) -> Option<PathNews> {
         let now = Instant::now();
         if !is_due(&mut self.looked_at, now, LOOK_INTERVAL) {
             return None;
         }
-        let path = connection.stats().path;
+        let stats = connection.stats();
+        let path = stats.path;
+        self.passed.note(now, path.rtt, stats.udp_tx.bytes);
+        let window = send_window_bytes(path.cwnd);
         Some(PathNews {
-            send_window_bytes: send_window_bytes(path.cwnd),
+            send_window_bytes: if beside_input() { window.min(self.passed.window_bytes()) } else { window },
             report: is_due(&mut self.reported_at, now, REPORT_INTERVAL).then(|| report(&path)),
         })
+    }
+}
+
+impl Passed {
+    fn note(&mut self, now: Instant, rtt: Duration, bytes: u64) {
+        if is_due(&mut self.since, now, MEMORY) {
+            (self.rtt, self.bytes_per_s) = (rtt, 0);
+        }
+        self.rtt = self.rtt.min(rtt);
+        if let Some(elapsed) = self.at.map(|at| now.duration_since(at)).filter(|elapsed| !elapsed.is_zero()) {
+            let rate = u128::from(bytes.saturating_sub(self.bytes)) * 1_000_000 / elapsed.as_micros().max(1);
+            self.bytes_per_s = self.bytes_per_s.max(u64::try_from(rate).unwrap_or(u64::MAX));
+        }
+        (self.at, self.bytes) = (Some(now), bytes);
+    }
+
+    /// Twice what passes in one round trip: what is bounded by it can double with each.
+    fn window_bytes(&self) -> u64 {
+        let per_round_trip = u128::from(self.bytes_per_s) * self.rtt.as_micros() / 1_000_000;
+        u64::try_from(2 * per_round_trip).unwrap_or(u64::MAX).max(WINDOW_BESIDE_INPUT_BYTES_MIN)
     }
 }
 
@@ -76,6 +119,22 @@ mod tests {
         assert_eq!(send_window_bytes(3_000), SEND_WINDOW_BYTES_MIN);
         assert_eq!(send_window_bytes(100_000), 200_000);
         assert_eq!(send_window_bytes(u64::from(u32::MAX)), SEND_WINDOW_BYTES_MAX);
+    }
+
+    #[test]
+    fn beside_input_no_more_is_buffered_than_passes_in_two_round_trips() {
+        let (begin, ms) = (Instant::now(), Duration::from_millis);
+        let mut passed = Passed::default();
+        passed.note(begin, ms(40), 0);
+        assert_eq!(passed.window_bytes(), WINDOW_BESIDE_INPUT_BYTES_MIN, "nothing is known yet");
+        // 10 MB/s, with a round trip of 40 ms, of which a queue makes 400 later.
+        passed.note(begin + ms(100), ms(400), 1_000_000);
+        assert_eq!(passed.window_bytes(), 800_000);
+        passed.note(begin + ms(200), ms(400), 1_000_000);
+        assert_eq!(passed.window_bytes(), 800_000, "a pause shows nothing about the path");
+        passed.note(begin + MEMORY, ms(50), 1_000_000);
+        passed.note(begin + MEMORY + ms(100), ms(50), 1_500_000);
+        assert_eq!(passed.window_bytes(), 500_000, "what was longer ago counts no more");
     }
 
     #[test]

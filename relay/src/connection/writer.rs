@@ -144,7 +144,7 @@ impl Writer {
     }
 
     fn look_at_path(&mut self) {
-        let Some(news) = self.path.look(&self.connection) else { return };
+        let Some(news) = self.path.look(&self.connection, || self.lanes.has_input()) else { return };
         self.lanes.set_send_window(news.send_window_bytes);
         if let Some(report) = news.report {
             self.seat.with(|session, now, to| session.report_path(now, to, report));

@@ -143,7 +143,8 @@ impl Urgency {
     }
 
     fn unmark(&self) -> bool {
-        let was_marked = self.is_marked.load(Ordering::Relaxed) && self.is_marked.swap(false, Ordering::Relaxed);
+        let was_marked =
+            self.is_marked.load(Ordering::Relaxed) && self.is_marked.swap(false, Ordering::Relaxed);
         if was_marked {
             self.line.marked.fetch_sub(1, Ordering::Relaxed);
         }
@@ -218,5 +219,85 @@ impl Wake for UrgentWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         UrgentWaker::wake(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use tokio::sync::Notify;
+    use tokio::task::yield_now;
+
+    type Order = Arc<Mutex<Vec<&'static str>>>;
+
+    /// A task that always has something to do.
+    async fn busy(line: Arc<Line>, order: Order) {
+        for _ in 0..20 {
+            line.turn().await;
+            order.lock().unwrap().push("busy");
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_event_waits_for_goes_before_whoever_was_woken_earlier() {
+        let (line, order) = (Arc::<Line>::default(), Order::default());
+        let [one, two] = [(); 2].map(|()| Arc::new(Notify::new()));
+        // An event's way: one task wakes the next.
+        let hop = |mine: &Arc<Notify>, next: Option<&Arc<Notify>>, name| {
+            let (mine, next, order) = (Arc::clone(mine), next.cloned(), Arc::clone(&order));
+            tokio::spawn(Urgent::new(&line, async move {
+                mine.notified().await;
+                order.lock().unwrap().push(name);
+                next.into_iter().for_each(|next| next.notify_one());
+            }))
+        };
+        let first = hop(&one, Some(&two), "first");
+        let second = hop(&two, None, "second");
+        yield_now().await;
+        let crowd = [(); 10].map(|()| tokio::spawn(busy(Arc::clone(&line), Arc::clone(&order))));
+        one.notify_one();
+        for task in crowd.into_iter().chain([first, second]) {
+            task.await.unwrap();
+        }
+        let order = order.lock().unwrap();
+        assert_eq!(order[..2], ["first", "second"]);
+        assert_eq!(order.len(), 202, "all others had their turns");
+        assert_eq!(line.marked.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn nobody_starves_however_long_a_mark_stays() {
+        let (line, order) = (Arc::<Line>::default(), Order::default());
+        let never_polled = Urgency::new(&line);
+        never_polled.mark();
+        busy(Arc::clone(&line), Arc::clone(&order)).await;
+        assert_eq!(order.lock().unwrap().len(), 20);
+        drop(never_polled);
+        assert_eq!(line.marked.load(Ordering::Relaxed), 0, "whoever is gone is waited for no more");
+    }
+
+    #[tokio::test]
+    async fn after_input_the_socket_is_looked_at_after_each_turn_for_a_while() {
+        let (line, looks) = (Arc::<Line>::default(), Order::default());
+        let seen = Arc::clone(&looks);
+        let reader = std::future::poll_fn(move |_| {
+            if take_look_at_socket() {
+                seen.lock().unwrap().push("look");
+            }
+            Poll::Pending
+        });
+        tokio::spawn(SocketReader::new(&line, reader));
+        yield_now().await;
+        line.turn_ended();
+        yield_now().await;
+        assert_eq!(looks.lock().unwrap().len(), 0, "there was no input");
+        line.saw_input();
+        for _ in 0..3 {
+            line.turn_ended();
+            yield_now().await;
+        }
+        assert_eq!(looks.lock().unwrap().len(), 3);
     }
 }

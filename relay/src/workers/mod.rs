@@ -65,7 +65,9 @@ impl Workers {
     }
 
     fn new(first: Handle, others: Vec<Handle>, unseen: Option<Arc<Unseen>>) -> Self {
-        let worker = |(index, runtime)| Arc::new(Worker { index, runtime, line: Arc::default(), load: Load::default() });
+        let worker = |(index, runtime)| {
+            Arc::new(Worker { index, runtime, line: Arc::default(), load: Load::default() })
+        };
         Self(Arc::new(Crew {
             first: worker((0, first)),
             others: (1..).zip(others).map(worker).collect(),
