@@ -14,7 +14,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const WINDOWS_BUFFERED: u64 = 2;
 /// Least that media and bulk may fill beside input. Twice what passes in one round trip is enough for any path, and no queue
 /// grows on the way that input would wait in; but with less than this, a fast path waits for acknowledgements.
-const WINDOW_BESIDE_INPUT_BYTES_MIN: u64 = 128 * 1024;
+const WINDOW_BESIDE_INPUT_BYTES_MIN: u64 = 96 * 1024;
 /// How long the shortest round trip and the highest rate count.
 const MEMORY: Duration = Duration::from_secs(10);
 

@@ -3,17 +3,22 @@
 
 use super::batch::Batch;
 use super::socket::CoalescingSocket;
-use crate::workers::is_urgent_turn;
+use crate::workers::{Pace, pace};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use tokio::task::coop::poll_proceed;
 
 /// quinn's driver pauses after twenty datagrams, though it has more. Two of those make a batch of forty, which is the most
 /// that one system call takes.
 const POLLS_PER_TURN_MAX: usize = 2;
+/// Received datagrams that a connection's driver takes in a short turn, some 25 us.
+const RECEIVED_PER_SHORT_TURN_MAX: usize = 32;
+/// What tokio lets a task take from channels in one turn; quinn's driver takes received datagrams from one, as many as that.
+const TOKIO_BUDGET: usize = 128;
 
 /// quinn's future for a connection or for the endpoint, run turn by turn.
 pub(super) struct Turn {
@@ -59,7 +64,13 @@ impl Turn {
         let waker = Waker::from(Arc::clone(&turn_waker));
         let mut cx = Context::from_waker(&waker);
         let mut polled = Poll::Pending;
-        let polls = if is_urgent_turn() { 1 } else { POLLS_PER_TURN_MAX };
+        let polls = match pace() {
+            Pace::Full => POLLS_PER_TURN_MAX,
+            Pace::Short | Pace::Urgent => {
+                spend_budget();
+                1
+            }
+        };
         for _ in 0..polls {
             turn_waker.begin();
             polled = self.inner.as_mut().poll(&mut cx);
@@ -90,6 +101,16 @@ impl Turn {
     }
 }
 
+/// Leaves the running task so much of tokio's budget that it takes [`RECEIVED_PER_SHORT_TURN_MAX`] datagrams.
+fn spend_budget() {
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in RECEIVED_PER_SHORT_TURN_MAX..TOKIO_BUDGET {
+        if let Poll::Ready(unit) = poll_proceed(&mut cx) {
+            unit.made_progress();
+        }
+    }
+}
+
 impl Future for Turn {
     type Output = ();
 
@@ -112,7 +133,7 @@ struct Batching;
 impl Batching {
     fn begin() -> Self {
         // What an event waits for goes at once, not at the turn's end.
-        RUNNING.with_borrow_mut(|running| running.is_turn = !is_urgent_turn());
+        RUNNING.with_borrow_mut(|running| running.is_turn = pace() != Pace::Urgent);
         Self
     }
 

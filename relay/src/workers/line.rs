@@ -11,15 +11,26 @@ use std::task::{Context, Poll, Wake, Waker};
 /// Turns that a task gives up before it has one: an event's way is five turns long, from the socket to the socket.
 /// So nobody starves, whoever is marked.
 const TURNS_GIVEN_UP_MAX: u8 = 6;
-/// Turns of connections after an input event for which the socket is looked at after each: a second or more of a core that is
-/// busy. Tokio by itself looks after every 61 turns, or when there is nothing else to do.
+/// Turns of connections after an input event which are short, and after each of which the socket is looked at: a second or
+/// more of a core that is busy. Tokio by itself looks after every 61 turns, or when there is nothing else to do.
 const ATTENTIVE_TURNS: u32 = 65_536;
 
 thread_local! {
-    /// Whether an input event waits for the turn that runs on this thread.
-    static IS_URGENT: Cell<bool> = const { Cell::new(false) };
+    /// How the turn is to be that runs on this thread.
+    static PACE: Cell<Pace> = const { Cell::new(Pace::Full) };
     /// Whether the socket is to be read whatever tokio knows of it.
     static LOOK_AT_SOCKET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How much a connection's driver does in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As much as is good for the throughput.
+    Full,
+    /// Little: an event may come any moment.
+    Short,
+    /// Little, and what it sends goes at once: an event waits for it.
+    Urgent,
 }
 
 /// The tasks of one core.
@@ -66,17 +77,9 @@ struct UrgentWaker {
     task: Waker,
 }
 
-/// Runs one turn of a task; within, [`is_urgent_turn`] says whether it is urgent.
-pub(super) fn run_turn<T>(is_urgent: bool, turn: impl FnOnce() -> T) -> T {
-    IS_URGENT.set(is_urgent);
-    let result = turn();
-    IS_URGENT.set(false);
-    result
-}
-
-/// Whether the turn that runs on this thread is to be short, since an event waits for what it sends.
-pub(crate) fn is_urgent_turn() -> bool {
-    IS_URGENT.get()
+/// How the turn is to be that runs on this thread.
+pub(crate) fn pace() -> Pace {
+    PACE.get()
 }
 
 /// Whether the socket is to be read though tokio has not said that there is something; once.
@@ -105,13 +108,22 @@ impl Line {
         Poll::Ready(())
     }
 
-    /// A turn of a connection is over: an event may have come meanwhile.
-    pub(super) fn turn_ended(&self) {
+    /// One turn of a connection's driver; within, [`pace`] says how it is to be. Afterwards the socket is looked at, if an
+    /// event may have come meanwhile.
+    pub(super) fn run_turn<T>(&self, is_urgent: bool, turn: impl FnOnce() -> T) -> T {
         let attentive = self.attentive_turns.load(Ordering::Relaxed);
+        PACE.set(match (is_urgent, attentive) {
+            (true, _) => Pace::Urgent,
+            (false, 0) => Pace::Full,
+            (false, _) => Pace::Short,
+        });
+        let result = turn();
+        PACE.set(Pace::Full);
         if let Some(fewer) = attentive.checked_sub(1) {
             self.attentive_turns.store(fewer, Ordering::Relaxed);
             self.reader.get().into_iter().for_each(UrgentWaker::wake);
         }
+        result
     }
 }
 
@@ -290,14 +302,16 @@ mod tests {
         });
         tokio::spawn(SocketReader::new(&line, reader));
         yield_now().await;
-        line.turn_ended();
+        assert_eq!(line.run_turn(false, pace), Pace::Full);
         yield_now().await;
         assert_eq!(looks.lock().unwrap().len(), 0, "there was no input");
         line.saw_input();
         for _ in 0..3 {
-            line.turn_ended();
+            assert_eq!(line.run_turn(false, pace), Pace::Short);
             yield_now().await;
         }
+        assert_eq!(line.run_turn(true, pace), Pace::Urgent);
+        assert_eq!(pace(), Pace::Full, "what is no turn of a connection");
         assert_eq!(looks.lock().unwrap().len(), 3);
     }
 }

@@ -9,7 +9,7 @@ mod line;
 mod roaming;
 mod threads;
 
-pub(crate) use self::line::{Line, Patience, Urgency, Urgent, is_urgent_turn, take_look_at_socket};
+pub(crate) use self::line::{Line, Pace, Patience, Urgency, Urgent, pace, take_look_at_socket};
 pub(crate) use self::roaming::{Home, accept, new_timer, spawn_driver};
 pub(crate) use self::threads::Threads;
 

@@ -1,7 +1,7 @@
 //! Connections that move. A handshake is done by any worker; which session it was for shows in its last message, and then the
 //! connection goes where that session lives. quinn spawns a task that drives the connection, and that task has to go along.
 
-use super::line::{Patience, Urgency, Wakes, run_turn};
+use super::line::{Patience, Urgency, Wakes};
 use super::{Worker, Workers};
 use quinn::{AsyncTimer, Connecting, ConnectionError, Incoming, Runtime, TokioRuntime};
 use std::cell::{Cell, RefCell};
@@ -124,15 +124,13 @@ impl<D: Driver> Roaming<D> {
         let place = &self.home.0;
         let Some(urgency) = place.urgency.get() else { return Pin::new(driver).poll(cx) };
         let is_urgent = std::task::ready!(urgency.poll_turn(&mut self.patience, cx));
-        let polled = run_turn(is_urgent, || match place.is_input_source.load(Ordering::Relaxed) {
+        urgency.line().run_turn(is_urgent, || match place.is_input_source.load(Ordering::Relaxed) {
             true => {
                 let waker = self.wakes.waker(urgency, cx.waker());
                 Pin::new(driver).poll(&mut Context::from_waker(&waker))
             }
             false => Pin::new(driver).poll(cx),
-        });
-        urgency.line().turn_ended();
-        polled
+        })
     }
 }
 
