@@ -19,6 +19,11 @@ impl Clock {
         MonotonicMs(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// What [`now`](Self::now) rounds, for what is measured.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     /// When `at` will be.
     pub(crate) fn instant(&self, at: MonotonicMs) -> std::time::Instant {
         (self.start + Duration::from_millis(at.0)).into_std()

@@ -3,7 +3,7 @@ use crate::error::{
     RequestError, RevokeError, SendError, SendPrivateError, SubscribeError,
 };
 use crate::inbox::Inbox;
-use crate::lease::{Agreement, GivenLease, Lease, LeaseId, Prologue};
+use crate::lease::{Agreement, GivenLease, Lease, LeaseId, LeaseRefusal, Prologue, TicksSeen};
 use crate::options::AdmitPolicy;
 use crate::track::{OwnTrack, RemoteTrack};
 use crate::transport::IncomingGroup;
@@ -14,6 +14,7 @@ use isi_e2ee::{
     SessionCode,
 };
 use isi_wire::{TrackId, TrackKind};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Where the answer to a call goes. Its other end may be gone: the caller gave up waiting.
@@ -42,9 +43,12 @@ pub(crate) enum Command {
     SendPrivate { to: MemberId, text: String, reply: Reply<(), SendPrivateError> },
     RequestLease { from: MemberId, reply: Reply<(), LeaseRequestError> },
     GrantLease { driver: MemberId, scope: LeaseScope, duration_ms: u64, reply: Reply<GivenLease, GrantError> },
+    RefuseLease { to: MemberId, refusal: LeaseRefusal, reply: Reply<(), LeaseRequestError> },
+    RequestHandOver { lease: Lease, to: MemberId, reply: Reply<(), LeaseRequestError> },
+    HandOver { to: MemberId, reply: Reply<GivenLease, GrantError> },
     EndLease { reply: oneshot::Sender<()> },
     Drive { lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError> },
-    Agree { lease: LeaseId, reply: oneshot::Sender<Option<Agreement>> },
+    Agree { lease: LeaseId, reply: oneshot::Sender<Option<(Agreement, Arc<TicksSeen>)>> },
     AcceptInput { prologue: Prologue, reply: oneshot::Sender<Option<PrivateKeys>> },
     RefreshToken { token: String, reply: Reply<(), RequestError> },
     CloseSession { reply: Reply<(), RequestError> },

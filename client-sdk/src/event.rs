@@ -1,7 +1,7 @@
 use crate::error::Disconnected;
 use crate::limits::EVENTS_QUEUED_MAX;
 use crate::payload::PayloadError;
-use crate::{ApplicantId, Lease, MemberId, ObjectObserver, RemoteTrack};
+use crate::{ApplicantId, Lease, LeaseRefusal, MemberId, ObjectObserver, RemoteTrack};
 use bytes::Bytes;
 use isi_e2ee::{
     HandshakeError, InputRefused, InvitationId, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError,
@@ -51,6 +51,29 @@ pub enum Event {
     Message(TextReceived),
     /// A member asks to drive this one's screen. Call [`Session::grant_lease`](crate::Session::grant_lease), or leave it.
     LeaseRequested(MemberId),
+    /// A member does not let this one drive its screen.
+    LeaseRefused {
+        /// Who was asked.
+        from: MemberId,
+        /// Why not.
+        reason: LeaseRefusal,
+    },
+    /// The driver of this member's screen wants somebody else to go on. Call
+    /// [`Session::hand_over_lease`](crate::Session::hand_over_lease), or leave it.
+    LeaseHandOverRequested {
+        /// The lease that runs.
+        lease: Lease,
+        /// Who shall drive next.
+        to: MemberId,
+    },
+    /// Input of a lease was dropped, at the driven side, because it came too late: somebody on the way holds it back, or the
+    /// network is slow. Both sides hear it, at most once a second.
+    InputHeldBack {
+        /// Which lease.
+        lease: Lease,
+        /// How many events since it was last told.
+        events: u64,
+    },
     /// Somebody drives somebody from now on. If the driver is this member, call [`Session::drive`](crate::Session::drive).
     LeaseGranted(Lease),
     /// A lease is over.

@@ -3,10 +3,12 @@ use crate::clock::Clock;
 use crate::command::Command;
 use crate::error::Disconnected;
 use crate::event::{EventSink, Refused};
+use crate::lease::Gate;
+use crate::track::Screens;
 use crate::transport::SendWindow;
 use isi_e2ee::Keyring;
 use isi_wire::TrackAlias;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, watch};
 
 /// What every handle of a session has. It keeps nothing alive: the session lives as long as a
@@ -25,6 +27,9 @@ pub(crate) struct Shared {
     /// What handles say in `Drop`, where nothing can wait.
     pub(crate) notices: mpsc::Sender<Notice>,
     pub(crate) events: Weak<EventSink>,
+    /// Decides about input of the lease this member gave.
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) screens: Arc<Screens>,
 }
 
 /// What a handle tells the driver without waiting for an answer.
@@ -40,6 +45,8 @@ pub(crate) enum Notice {
     DropLease([u8; 16]),
     /// The input stream of a lease ended before the lease.
     InputCut([u8; 16]),
+    /// A panic switch ended the lease that this member gave.
+    LeaseTakenBack,
 }
 
 impl Shared {

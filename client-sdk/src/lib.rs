@@ -106,7 +106,10 @@ mod url;
 pub use credentials::{ConnectionKey, ConnectionKeyError, Credentials, TokenError};
 pub use error::*;
 pub use event::{Event, Events, Refused, TextReceived};
-pub use lease::{InputReceiver, InputSender, InputToApply, Lease, LeaseId};
+pub use lease::{
+    InputReceiver, InputReport, InputSender, InputToApply, Lease, LeaseId, LeaseRefusal, PanicSwitch,
+    TakenBack,
+};
 pub use limits::{EVENTS_QUEUED_MAX, LEASE_MS_MAX};
 pub use member::{ApplicantId, MemberId, SessionMember};
 pub use observer::{ObjectObserver, ObservedObject};

@@ -7,7 +7,7 @@ use crate::error::{
 };
 use crate::event::Events;
 use crate::handle::Shared;
-use crate::lease::{InputReceiver, InputSender, Lease};
+use crate::lease::{InputReceiver, InputSender, Lease, LeaseRefusal, PanicSwitch};
 use crate::options::ConnectOptions;
 use crate::track::{LivePublisher, LiveReceiver, RemoteTrack, ScreenPublisher, ScreenReceiver};
 use crate::{MemberId, SessionMember};
@@ -30,7 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 /// - Share and view: [`publish_screen`](Self::publish_screen), [`subscribe_screen`](Self::subscribe_screen),
 ///   [`publish_live`](Self::publish_live), [`subscribe_live`](Self::subscribe_live).
 /// - Drive: [`request_lease`](Self::request_lease), [`grant_lease`](Self::grant_lease), [`drive`](Self::drive),
-///   [`end_lease`](Self::end_lease).
+///   [`refuse_lease`](Self::refuse_lease), [`hand_over_lease`](Self::hand_over_lease),
+///   [`end_lease`](Self::end_lease), [`panic_switch`](Self::panic_switch).
 /// - Talk: [`send`](Self::send), [`send_private`](Self::send_private).
 /// - Stay: [`refresh_token`](Self::refresh_token) before the token expires, [`rotate`](Self::rotate) for fresh keys.
 /// - Out: [`leave`](Self::leave).
@@ -191,11 +192,45 @@ impl Session {
         Ok(InputReceiver::new(Arc::clone(&self.shared), given))
     }
 
-    /// Takes back the lease this member gave, if one runs: nothing more is applied when this returns.
+    /// Tells a member that asked that it may not drive.
+    ///
+    /// # Errors
+    /// Any [`LeaseRequestError`].
+    pub async fn refuse_lease(&self, to: MemberId, refusal: LeaseRefusal) -> Result<(), LeaseRequestError> {
+        self.call(|reply| Command::RefuseLease { to, refusal, reply }).await
+    }
+
+    /// Asks the driven member to let somebody else go on driving, with what is left of this member's lease.
+    ///
+    /// # Errors
+    /// Any [`LeaseRequestError`].
+    pub async fn request_hand_over(&self, lease: &Lease, to: MemberId) -> Result<(), LeaseRequestError> {
+        self.call(|reply| Command::RequestHandOver { lease: *lease, to, reply }).await
+    }
+
+    /// Gives what is left of the lease that runs to another driver, with the same scope. The lease before ends
+    /// ([`LeaseEndReason::Superseded`](crate::LeaseEndReason::Superseded)), so its receiver releases all that is held.
+    ///
+    /// # Errors
+    /// Any [`GrantError`]; the lease before goes on.
+    pub async fn hand_over_lease(&self, to: MemberId) -> Result<InputReceiver, GrantError> {
+        let given = self.call(|reply| Command::HandOver { to, reply }).await?;
+        Ok(InputReceiver::new(Arc::clone(&self.shared), given))
+    }
+
+    /// Takes back any lease that this member gives, at once, from any thread: what a panic key does.
+    #[must_use]
+    pub fn panic_switch(&self) -> PanicSwitch {
+        PanicSwitch::new(Arc::clone(&self.shared), None)
+    }
+
+    /// Takes back the lease this member gave, if one runs: nothing more is handed out from this call on, whatever the
+    /// network does. Returns when the others are being told.
     ///
     /// # Errors
     /// [`Disconnected`] when the session is over; the lease is then, too.
     pub async fn end_lease(&self) -> Result<(), Disconnected> {
+        let _ = self.panic_switch().press();
         self.ask(|reply| Command::EndLease { reply }).await
     }
 

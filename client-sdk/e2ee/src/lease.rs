@@ -1,5 +1,6 @@
 mod state;
 mod terms;
+mod ticks;
 
 use crate::encoding::{Malformed, Reader, put_bytes};
 use crate::keyring::{Epoch, EpochMiss};
@@ -11,6 +12,7 @@ pub use state::{
     ENDED_LEASES_MAX, Ended, HELD_MAX, InputCategory, InputRefused, LeaseState, Release, StartRefused,
 };
 pub use terms::{LEASE_DURATION_MS_MAX, LeaseEndReason, LeaseScope, LeaseTerms, Rectangle, TermsError};
+pub use ticks::{INPUT_AGE_MS_MAX, INPUT_AGE_MS_MIN, TICK_MS};
 
 const LEASE_LABEL: &[u8] = b"ISI 1.0 Lease";
 const LEASE_END_LABEL: &[u8] = b"ISI 1.0 Lease End";

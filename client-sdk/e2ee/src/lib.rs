@@ -92,9 +92,9 @@ pub use keyring::{
     SWITCH_DELAY_MS,
 };
 pub use lease::{
-    ENDED_LEASES_MAX, Ended, HELD_MAX, InputCategory, InputRefused, LEASE_DURATION_MS_MAX, LeaseEnd,
-    LeaseEndReason, LeaseError, LeaseScope, LeaseSignError, LeaseState, LeaseTerms, Rectangle, Release,
-    StartRefused, TermsError,
+    ENDED_LEASES_MAX, Ended, HELD_MAX, INPUT_AGE_MS_MAX, INPUT_AGE_MS_MIN, InputCategory, InputRefused,
+    LEASE_DURATION_MS_MAX, LeaseEnd, LeaseEndReason, LeaseError, LeaseScope, LeaseSignError, LeaseState,
+    LeaseTerms, Rectangle, Release, StartRefused, TICK_MS, TermsError,
 };
 pub use objects::{
     BULK_CHUNKS_MAX, DATAGRAM_WINDOW, Expected, GROUP_WINDOW, Mismatch, OBJECT_OVERHEAD_BYTES_MAX, OpenError,

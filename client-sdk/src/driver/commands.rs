@@ -52,6 +52,9 @@ impl State {
             Command::GrantLease { driver, scope, duration_ms, reply } => {
                 self.grant_lease(driver, scope, duration_ms, reply);
             }
+            Command::RefuseLease { to, refusal, reply } => self.refuse_lease(to, refusal, reply),
+            Command::RequestHandOver { lease, to, reply } => self.request_hand_over(lease, to, reply),
+            Command::HandOver { to, reply } => self.hand_over(to, reply),
             Command::EndLease { reply } => {
                 self.end_given(LeaseEndReason::Revoked);
                 let _ = reply.send(());
@@ -77,6 +80,7 @@ impl State {
             Notice::RequestKeyframe(alias) => self.request_keyframe(alias),
             Notice::DropLease(id) => self.drop_lease(LeaseId(id)),
             Notice::InputCut(id) => self.input_cut(LeaseId(id)),
+            Notice::LeaseTakenBack => self.tell_lease_end(),
         }
     }
 

@@ -68,7 +68,9 @@ impl State {
         let error = RequestError::Refused(refusal);
         match self.take_request(request)? {
             Pending::Simple(on_done) => on_done(Err(error)),
-            Pending::Publish(publishing) => publishing.then.fail(PublishError::Request(error)),
+            Pending::Publish(publishing) => {
+                self.publish_failed(publishing.then, PublishError::Request(error))
+            }
             Pending::Subscribe(alias, subscribing) => self.subscribed(alias, subscribing, Err(error)),
             Pending::Commit(change) => self.commit_refused(change, error, position),
         }

@@ -1,82 +1,65 @@
-use super::agreement::{PrivateInbox, agree};
-use super::requests::{PublishThen, answer, nobody};
+use super::agreement::PrivateInbox;
+use super::driving::Known;
+use super::requests::nobody;
 use super::signal::Signal;
 use super::state::State;
+use super::ticks::GivenTicks;
 use crate::MemberId;
 use crate::command::{Command, Reply};
-use crate::error::{DriveError, GrantError, LeaseRequestError, RequestError};
+use crate::error::{GrantError, RequestError};
 use crate::event::{Event, Refused};
 use crate::inbox::Inbox;
-use crate::lease::{Agreement, GivenLease, InputStreams, Lease, LeaseId, Prologue};
-use crate::limits::{GROUPS_QUEUED_MAX, LEASE_MS_MAX, LEASES_KNOWN_MAX};
-use crate::track::{OwnTrack, TrackState};
-use isi_e2ee::{
-    Ended, LeaseEnd, LeaseEndReason, LeaseError, LeaseScope, LeaseState, LeaseTerms, MonotonicMs, PrivateKeys,
-};
-use isi_wire::{Audience, ParticipantId, TrackId, TrackKind};
+use crate::lease::{Gate, GivenLease, InputStreams, Lease, LeaseId, Prologue};
+use crate::limits::{GROUPS_QUEUED_MAX, LEASE_MS_MAX};
+use isi_e2ee::{LeaseEnd, LeaseEndReason, LeaseScope, LeaseTerms, MonotonicMs, PrivateKeys};
+use isi_wire::{Audience, ParticipantId, TrackId};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Who drives whom: the lease this member gave, those it has, and those of others.
-#[derive(Default)]
 pub(super) struct Leases {
-    gate: Arc<Mutex<LeaseState>>,
+    pub(super) gate: Arc<Gate>,
     generation: u64,
-    given: Option<Given>,
+    pub(super) given: Option<Given>,
     /// Leases of others that run, the oldest first.
-    known: VecDeque<Known>,
+    pub(super) known: VecDeque<Known>,
 }
 
 /// The lease this member gave.
-struct Given {
-    lease: Lease,
+pub(super) struct Given {
+    pub(super) lease: Lease,
     inbox: PrivateInbox,
     streams: InputStreams,
-    end: oneshot::Sender<Ended>,
     /// A prologue of an epoch that this member has not entered yet.
     early: Option<(Prologue, oneshot::Sender<Option<PrivateKeys>>)>,
-}
-
-struct Known {
-    lease: Lease,
-    /// Set while this member drives by it.
-    driving: Option<Arc<TrackState>>,
+    pub(super) ticks: GivenTicks,
+    pub(super) expires_at: MonotonicMs,
 }
 
 impl Leases {
+    pub(super) const fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, generation: 0, given: None, known: VecDeque::new() }
+    }
+
     pub(super) fn next_deadline(&self) -> Option<MonotonicMs> {
-        self.gate().next_deadline()
+        self.gate.next_deadline()
     }
 
     /// Where input of this member goes, if it drives this one.
     pub(super) fn streams_of(&self, driver: MemberId) -> Option<&InputStreams> {
         self.given.as_ref().filter(|given| given.lease.driver == driver).map(|given| &given.streams)
     }
+}
 
-    // A poisoned lock means a panic between two whole updates elsewhere; the state is as valid as before.
-    fn gate(&self) -> MutexGuard<'_, LeaseState> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn known(&mut self, id: LeaseId) -> Option<&mut Known> {
-        self.known.iter_mut().find(|known| known.lease.id == id)
+impl Drop for Leases {
+    /// The session is over: whoever applies input learns it, and lets go of what is held.
+    fn drop(&mut self) {
+        let _ = self.gate.end(None, LeaseEndReason::DriverGone);
     }
 }
 
 impl State {
-    pub(super) fn request_lease(&mut self, from: MemberId, reply: Reply<(), LeaseRequestError>) {
-        match self.people.participant_of(from) {
-            Some(participant) => {
-                self.append_or_fail(&Signal::LeaseRequest, Audience::One(participant), answer(reply));
-            }
-            None if self.people.is_member(from) && from != self.me => {
-                self.wait_for(from, Command::RequestLease { from, reply });
-            }
-            None => drop(reply.send(Err(LeaseRequestError::NotReachable))),
-        }
-    }
-
     pub(super) fn grant_lease(
         &mut self,
         driver: MemberId,
@@ -120,55 +103,42 @@ impl State {
         // Ended before the new one starts, so that everybody hears of both in this order.
         self.end_given(LeaseEndReason::Superseded);
         self.leases.generation = terms.generation;
-        let _ = self.leases.gate().start(terms, self.clock.now());
+        let ended = self.leases.gate.start(terms);
         let lease = Lease { id: LeaseId(id), driver, driven: self.me, terms };
-        let (end, ended) = oneshot::channel();
         let streams = Inbox::new(GROUPS_QUEUED_MAX);
-        self.leases.given = Some(Given { lease, inbox, streams: streams.clone(), end, early: None });
+        let ticks = GivenTicks::default();
+        let expires_at = MonotonicMs(self.clock.now().0.saturating_add(duration_ms));
+        self.leases.given =
+            Some(Given { lease, inbox, streams: streams.clone(), early: None, ticks, expires_at });
         self.append_or_fail(&Signal::LeaseGrant(signed), Audience::Everyone, nobody());
+        self.publish_ticks();
         self.events.send(Event::LeaseGranted(lease));
-        Ok(GivenLease { lease, gate: Arc::clone(&self.leases.gate), streams, ended })
+        Ok(GivenLease { lease, streams, ended })
     }
 
     /// Ends the lease this member gave: its receiver gets what is to be released, everybody is told.
     pub(super) fn end_given(&mut self, reason: LeaseEndReason) {
-        let ended = self.leases.gate().end(reason);
-        self.lease_ended(ended);
+        let _ = self.leases.gate.end(None, reason);
+        self.tell_lease_end();
     }
 
     pub(super) fn expire_lease(&mut self, now: MonotonicMs) {
-        let ended = self.leases.gate().poll(now);
-        self.lease_ended(ended);
+        self.leases.gate.expire(now);
+        self.tell_lease_end();
     }
 
-    fn lease_ended(&mut self, ended: Option<Ended>) {
+    /// Tells everybody that a lease is over, if one is: by this task, or by somebody who takes it back elsewhere.
+    pub(super) fn tell_lease_end(&mut self) {
         // Nothing is taken unless it has ended: most timers are others'.
-        let Some(ended) = ended else { return };
-        let Some(given) = self.leases.given.take() else { return };
-        let reason = ended.reason;
-        // The receiver may be gone; then nobody can release anything.
-        let _ = given.end.send(ended);
+        let Some((terms, reason)) = self.leases.gate.take_untold() else { return };
+        let Some(given) = self.leases.given.take_if(|given| given.lease.id.0 == terms.id) else { return };
         given.streams.close();
+        self.stop_ticks(&given.ticks);
         let end = LeaseEnd { id: given.lease.id.0, reason };
         if let Ok(signed) = self.group.keyring().sign_lease_end(&end) {
             self.append_or_fail(&Signal::LeaseEnd(signed), Audience::Everyone, nobody());
         }
         self.events.send(Event::LeaseEnded { lease: given.lease, reason });
-    }
-
-    /// A handle of a lease was dropped: the driven side takes it back, the driver gives it up.
-    pub(super) fn drop_lease(&mut self, id: LeaseId) {
-        if self.leases.given.as_ref().is_some_and(|given| given.lease.id == id) {
-            return self.end_given(LeaseEndReason::Revoked);
-        }
-        let me = self.me;
-        if self.leases.known(id).is_some_and(|known| known.lease.driver == me) {
-            let end = LeaseEnd { id: id.0, reason: LeaseEndReason::Released };
-            if let Ok(signed) = self.group.keyring().sign_lease_end(&end) {
-                self.append_or_fail(&Signal::LeaseEnd(signed), Audience::Everyone, nobody());
-            }
-            self.forget_lease(id, LeaseEndReason::Released);
-        }
     }
 
     /// Input did not arrive whole: a lost release would be a key that stays down.
@@ -184,93 +154,6 @@ impl State {
         if self.leases.given.as_ref().is_some_and(|given| Some(given.lease.driver) == driver) {
             self.end_given(LeaseEndReason::DriverGone);
         }
-    }
-
-    pub(super) fn handle_lease_grant(&mut self, from: MemberId, signed: &[u8]) {
-        let terms = match self.group.keyring().verify_lease(signed, from.leaf, self.clock.now()) {
-            Ok(terms) => terms,
-            Err(error) => return self.events.refused(Some(from), error),
-        };
-        let Some(driver) = self.people.at(terms.driver) else {
-            return self.events.refused(Some(from), LeaseError::NotAMember(terms.driver));
-        };
-        let lease = Lease { id: LeaseId(terms.id), driver, driven: from, terms };
-        if self.leases.known(lease.id).is_some() {
-            return self.events.refused(Some(from), LeaseError::Malformed);
-        }
-        if self.leases.known.len() >= LEASES_KNOWN_MAX {
-            self.leases.known.pop_front();
-        }
-        self.leases.known.push_back(Known { lease, driving: None });
-        self.events.send(Event::LeaseGranted(lease));
-    }
-
-    pub(super) fn handle_lease_end(&mut self, from: MemberId, signed: &[u8]) {
-        let end = match self.group.keyring().verify_lease_end(signed, from.leaf, self.clock.now()) {
-            Ok(end) => end,
-            Err(error) => return self.events.refused(Some(from), error),
-        };
-        let id = LeaseId(end.id);
-        if self.leases.given.as_ref().is_some_and(|given| given.lease.id == id && given.lease.driver == from)
-        {
-            return self.end_given(LeaseEndReason::Released);
-        }
-        if self.leases.known(id).is_some_and(|known| known.lease.driven == from || known.lease.driver == from)
-        {
-            self.forget_lease(id, end.reason);
-        }
-    }
-
-    fn forget_lease(&mut self, id: LeaseId, reason: LeaseEndReason) {
-        let Some(place) = self.leases.known.iter().position(|known| known.lease.id == id) else { return };
-        let Some(Known { lease, driving }) = self.leases.known.remove(place) else { return };
-        driving.into_iter().for_each(|track| track.end());
-        self.events.send(Event::LeaseEnded { lease, reason });
-    }
-
-    /// A member left, was removed or lost its connection.
-    pub(super) fn leases_lose(&mut self, member: MemberId) {
-        if self.leases.given.as_ref().is_some_and(|given| given.lease.driver == member) {
-            self.end_given(LeaseEndReason::DriverGone);
-        }
-        let lost = |known: &&Known| known.lease.driver == member || known.lease.driven == member;
-        for lease in self.leases.known.iter().filter(lost).map(|known| known.lease).collect::<Vec<_>>() {
-            let driver_gone = lease.driver == member;
-            let reason =
-                if driver_gone { LeaseEndReason::DriverGone } else { LeaseEndReason::SharingStopped };
-            self.forget_lease(lease.id, reason);
-        }
-    }
-
-    pub(super) fn drive(&mut self, lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError>) {
-        let me = self.me;
-        let known = self.leases.known(lease.id).filter(|known| known.lease == lease && lease.driver == me);
-        let refused = match known {
-            None => Some(DriveError::NoLease),
-            Some(known) if known.driving.is_some() => Some(DriveError::InUse),
-            Some(_) => None,
-        };
-        if let Some(refused) = refused {
-            let _ = reply.send(Err(refused));
-            return;
-        }
-        let Some(participant) = self.people.participant_of(lease.driven) else {
-            return self.wait_for(lease.driven, Command::Drive { lease, reply });
-        };
-        self.publish(TrackKind::Input, Audience::One(participant), PublishThen::Drive(lease.id, reply));
-    }
-
-    /// The input track of a lease is there; whether the lease still is, too.
-    pub(super) fn driving(&mut self, id: LeaseId, state: &Arc<TrackState>) -> bool {
-        let Some(known) = self.leases.known(id) else { return false };
-        known.driving = Some(Arc::clone(state));
-        true
-    }
-
-    /// The driver's keys for a lease, in the newest epoch.
-    pub(super) fn agree_input(&mut self, id: LeaseId) -> Option<Agreement> {
-        let lease = self.leases.known(id)?.lease;
-        agree(&self.group, lease.driven.leaf, id.0, &lease.terms.public_key)
     }
 
     /// The driven side's keys; waits when the driver's epoch is not entered here yet.

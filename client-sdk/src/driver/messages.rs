@@ -115,6 +115,8 @@ impl State {
             Signal::LeaseRequest => self.events.send(Event::LeaseRequested(from)),
             Signal::LeaseGrant(signed) => self.handle_lease_grant(from, &signed),
             Signal::LeaseEnd(signed) => self.handle_lease_end(from, &signed),
+            Signal::LeaseRefused(reason) => self.events.send(Event::LeaseRefused { from, reason }),
+            Signal::LeaseHandOver { lease, to } => self.handle_hand_over(from, lease, to),
             Signal::PrivateOffer(conversation) => self.handle_private_offer(from, conversation),
             Signal::PrivateAnswer { conversation, public_key } => {
                 self.handle_private_answer(from, conversation, public_key);

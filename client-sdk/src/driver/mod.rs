@@ -5,7 +5,9 @@ mod budget;
 mod commands;
 mod control;
 mod door;
+mod driving;
 mod expels;
+mod lease_requests;
 mod leases;
 mod lobby;
 mod log;
@@ -21,6 +23,7 @@ mod sharing;
 mod shown;
 mod signal;
 mod state;
+mod ticks;
 mod tracks;
 mod waiting;
 
@@ -30,6 +33,7 @@ use crate::credentials::{Credentials, TokenClaims};
 use crate::error::{Disconnected, JoinError};
 use crate::event::{EventSink, Events};
 use crate::handle::Shared;
+use crate::lease::Gate;
 use crate::limits::{COMMANDS_QUEUED_MAX, NOTICES_QUEUED_MAX};
 use crate::options::{AdmitPolicy, ConnectOptions, LastOrganizer};
 use crate::session::Session;
@@ -138,10 +142,21 @@ impl Start {
             commands: commands.downgrade(),
             notices,
             events: Arc::downgrade(&sink),
+            gate: Arc::new(Gate::new(clock)),
+            screens: Arc::default(),
         };
         let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
-        let beginning =
-            Beginning { clock, group, participant: joined.participant, position, epoch, events: sink, admit };
+        let beginning = Beginning {
+            clock,
+            group,
+            participant: joined.participant,
+            position,
+            epoch,
+            events: sink,
+            admit,
+            gate: Arc::clone(&shared.gate),
+            screens: Arc::clone(&shared.screens),
+        };
         let mut state = State::new(beginning).map_err(|_| JoinError::Refused(Disconnected::OutOfStep))?;
         state.last_organizer = last_organizer;
         if founds {

@@ -45,6 +45,7 @@ pub(super) struct Publishing {
 pub(super) enum PublishThen {
     Track(Reply<OwnTrack, PublishError>),
     Drive(LeaseId, Reply<(TrackId, OwnTrack), DriveError>),
+    Ticks(LeaseId),
 }
 
 pub(super) enum Subscribing {

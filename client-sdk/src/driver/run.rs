@@ -131,6 +131,10 @@ impl Driver {
         if !out.log.is_empty() {
             self.link.log_out.push(|queue| queue.append(&mut out.log));
         }
+        for datagram in out.datagrams.drain(..) {
+            // What is lost on the way may be lost here.
+            let _ = self.link.connection.send_datagram(datagram);
+        }
         out.is_full = self.link.control_out.is_full() || self.link.log_out.is_full();
     }
 

@@ -1,6 +1,7 @@
 //! Plaintexts of the message track: texts, and what members tell each other so that leases and private messages work.
 
 use super::sharing::SHARED_BYTES_MAX;
+use crate::lease::LeaseRefusal;
 use crate::payload::{PayloadError, Reader, TEXT_BYTES_MAX, TextMessage};
 use isi_wire::{ParticipantId, TrackId};
 use zeroize::Zeroizing;
@@ -24,6 +25,10 @@ pub(super) enum Signal {
     LeaseGrant(Vec<u8>),
     /// A signed end of a lease.
     LeaseEnd(Vec<u8>),
+    /// Directed: no, you may not drive me.
+    LeaseRefused(LeaseRefusal),
+    /// Directed: somebody else shall go on driving you by this lease of mine.
+    LeaseHandOver { lease: [u8; 16], to: u16 },
     /// Directed: I want to write to you in private; give me a key.
     PrivateOffer(ConversationId),
     /// Directed: here it is.
@@ -60,6 +65,8 @@ impl Signal {
     const PRIVATE_ANSWER: u8 = 7;
     const PRIVATE_OPEN: u8 = 8;
     const PRIVATE_ACK: u8 = 9;
+    const LEASE_REFUSED: u8 = 20;
+    const LEASE_HAND_OVER: u8 = 21;
 
     /// Tag, then fixed fields; the last field may have any length.
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -69,6 +76,10 @@ impl Signal {
             Self::LeaseRequest => vec![Self::LEASE_REQUEST],
             Self::LeaseGrant(signed) => [&[Self::LEASE_GRANT][..], signed].concat(),
             Self::LeaseEnd(signed) => [&[Self::LEASE_END][..], signed].concat(),
+            Self::LeaseRefused(refusal) => vec![Self::LEASE_REFUSED, *refusal as u8],
+            Self::LeaseHandOver { lease, to } => {
+                [&[Self::LEASE_HAND_OVER][..], lease, &to.to_be_bytes()].concat()
+            }
             Self::PrivateOffer(conversation) => [&[Self::PRIVATE_OFFER][..], conversation].concat(),
             Self::PrivateAnswer { conversation, public_key } => {
                 [&[Self::PRIVATE_ANSWER][..], conversation, public_key].concat()
@@ -91,6 +102,8 @@ impl Signal {
                 Self::LEASE_REQUEST => Self::LeaseRequest,
                 Self::LEASE_GRANT => Self::LeaseGrant(reader.rest("lease", SIGNED_BYTES_MAX)?.to_vec()),
                 Self::LEASE_END => Self::LeaseEnd(reader.rest("lease end", SIGNED_BYTES_MAX)?.to_vec()),
+                Self::LEASE_REFUSED => Self::LeaseRefused(get_refusal(reader)?),
+                Self::LEASE_HAND_OVER => Self::LeaseHandOver { lease: reader.array()?, to: reader.u16()? },
                 Self::PRIVATE_OFFER => Self::PrivateOffer(reader.array()?),
                 Self::PRIVATE_ANSWER => {
                     Self::PrivateAnswer { conversation: reader.array()?, public_key: reader.array()? }
@@ -152,6 +165,12 @@ fn put_text(message: &TextMessage) -> Vec<u8> {
     [&message.at_us.to_be_bytes()[..], message.text.as_bytes()].concat()
 }
 
+fn get_refusal(reader: &mut Reader<'_>) -> Result<LeaseRefusal, PayloadError> {
+    let value = reader.u8()?;
+    let refused = PayloadError::InvalidValue { field: "lease refusal", value: u64::from(value) };
+    LeaseRefusal::from_byte(value).ok_or(refused)
+}
+
 fn get_text(reader: &mut Reader<'_>) -> Result<TextMessage, PayloadError> {
     TextMessage::decode(reader.rest("text", 8 + TEXT_BYTES_MAX)?)
 }
@@ -168,6 +187,9 @@ mod tests {
             Signal::LeaseRequest,
             Signal::LeaseGrant(vec![1; 200]),
             Signal::LeaseEnd(vec![2; 100]),
+            Signal::LeaseRefused(LeaseRefusal::Declined),
+            Signal::LeaseRefused(LeaseRefusal::NotSharing),
+            Signal::LeaseHandOver { lease: conversation, to: 513 },
             Signal::PrivateOffer(conversation),
             Signal::PrivateAnswer { conversation, public_key: [3; 32] },
             Signal::PrivateOpen { conversation, epoch: 5, enc: [4; 32], track: TrackId(6) },

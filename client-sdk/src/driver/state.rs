@@ -11,7 +11,9 @@ use crate::MemberId;
 use crate::clock::Clock;
 use crate::error::{Disconnected, RequestError};
 use crate::event::EventSink;
+use crate::lease::Gate;
 use crate::options::{AdmitPolicy, LastOrganizer};
+use crate::track::Screens;
 use isi_e2ee::{Group, MonotonicMs};
 use isi_wire::{Audience, ClientMessage, EntryKind, LogPosition, LogUpload, ParticipantId, RequestId};
 use std::sync::Arc;
@@ -38,6 +40,7 @@ pub(super) struct State {
     pub(super) conversations: Conversations,
     pub(super) leases: Leases,
     pub(super) last_organizer: LastOrganizer,
+    pub(super) screens: Arc<Screens>,
 }
 
 /// What is to be sent, encoded.
@@ -45,6 +48,8 @@ pub(super) struct State {
 pub(super) struct Out {
     pub(super) control: Vec<u8>,
     pub(super) log: Vec<u8>,
+    /// Each a whole datagram; what does not fit the path is dropped.
+    pub(super) datagrams: Vec<bytes::Bytes>,
     /// Set by the shell when its queues are full: calls are refused as busy until they are not.
     pub(super) is_full: bool,
 }
@@ -58,11 +63,14 @@ pub(super) struct Beginning {
     pub(super) epoch: watch::Sender<u64>,
     pub(super) events: Arc<EventSink>,
     pub(super) admit: AdmitPolicy,
+    pub(super) gate: Arc<Gate>,
+    pub(super) screens: Arc<Screens>,
 }
 
 impl State {
     pub(super) fn new(beginning: Beginning) -> Result<Self, isi_e2ee::SealerError> {
-        let Beginning { clock, group, participant, position, epoch, events, admit } = beginning;
+        let Beginning { clock, group, participant, position, epoch, events, admit, gate, screens } =
+            beginning;
         let people = People::of(&group);
         let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
         let messages = Messages::new(&group.keyring())?;
@@ -82,8 +90,9 @@ impl State {
             tracks: Tracks::default(),
             messages,
             conversations: Conversations::default(),
-            leases: Leases::default(),
             last_organizer: LastOrganizer::default(),
+            leases: Leases::new(gate),
+            screens,
             group,
         })
     }
@@ -105,6 +114,7 @@ impl State {
     pub(super) fn handle_deadline(&mut self, now: MonotonicMs) {
         self.group.keyring().expire(now);
         self.expire_lease(now);
+        self.tick(now);
         self.expire_private_texts(now);
         self.expire_waiting(now);
         self.handle_membership_deadline(now);

@@ -86,14 +86,14 @@ impl Route {
 impl State {
     pub(super) fn publish(&mut self, kind: TrackKind, audience: Audience, then: PublishThen) {
         if let Err(busy) = self.check_room() {
-            return then.fail(PublishError::Request(busy));
+            return self.publish_failed(then, PublishError::Request(busy));
         }
         if !self.role_allows(self.me, kind) {
             return then.fail(PublishError::RoleForbids);
         }
         let track = self.tracks.draw_id();
         let Ok(sealer) = Sealer::new(&self.group.keyring(), track, kind) else {
-            return then.fail(PublishError::TooManyTracks);
+            return self.publish_failed(then, PublishError::TooManyTracks);
         };
         let publishing = Publishing { track, kind, sealer, state: Arc::default(), then };
         let class = class_of(kind);
@@ -108,9 +108,10 @@ impl State {
 
     pub(super) fn published(&mut self, publishing: Publishing, alias: TrackAlias) {
         let Publishing { track, kind, sealer, state, then } = publishing;
-        let own = OwnTrack { alias, sealer, state: Arc::clone(&state) };
+        let own = OwnTrack { alias, track, sealer, state: Arc::clone(&state) };
         let (is_wanted, lease) = match then {
             PublishThen::Track(reply) => (reply.send(Ok(own)).is_ok(), None),
+            PublishThen::Ticks(lease) => (self.ticks_published(lease, alias, own.sealer), Some(lease)),
             PublishThen::Drive(lease, reply) if self.driving(lease, &state) => {
                 (reply.send(Ok((track, own))).is_ok(), Some(lease))
             }
@@ -122,6 +123,15 @@ impl State {
         self.tracks.own.insert(alias, Own { kind, state, lease });
         if !is_wanted {
             self.unpublish(alias);
+        }
+    }
+
+    /// Whoever asked for the track is told that there is none.
+    pub(super) fn publish_failed(&mut self, then: PublishThen, error: PublishError) {
+        match then {
+            PublishThen::Track(reply) => drop(reply.send(Err(error))),
+            PublishThen::Drive(_, reply) => drop(reply.send(Err(DriveError::Publish(error)))),
+            PublishThen::Ticks(lease) => self.ticks_lost(lease),
         }
     }
 
@@ -273,13 +283,16 @@ impl State {
         }
     }
 
-    pub(super) fn handle_datagram(&self, datagram: Bytes) {
+    pub(super) fn handle_datagram(&mut self, datagram: Bytes) {
         // A datagram of a track that was just left is nobody's mistake, a malformed one the relay's: both are dropped.
         let Ok((header, object)) = DatagramHeader::decode(datagram) else {
             return self.events.refused(None, Refused::UnexpectedStream);
         };
         if let Some(Route::Datagrams(datagrams)) = self.tracks.routes.get(&header.alias) {
             let _ = datagrams.push(object);
+        } else if let Some(info) = self.tracks.remote.get(&header.alias).filter(|info| info.directed).copied()
+        {
+            self.handle_directed_datagram(&info, object);
         }
     }
 
@@ -287,15 +300,6 @@ impl State {
     pub(super) fn end_tracks(&mut self) {
         self.tracks.own.drain().for_each(|(_, own)| own.state.end());
         self.tracks.routes.drain().for_each(|(_, route)| route.close());
-    }
-}
-
-impl PublishThen {
-    pub(super) fn fail(self, error: PublishError) {
-        match self {
-            Self::Track(reply) => drop(reply.send(Err(error))),
-            Self::Drive(_, reply) => drop(reply.send(Err(DriveError::Publish(error)))),
-        }
     }
 }
 

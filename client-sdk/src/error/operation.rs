@@ -199,6 +199,9 @@ pub enum GrantError {
     /// No such member, or its connection is not known.
     #[error("this member is not reachable; take one from members() that is online")]
     NotReachable,
+    /// There is no lease to hand over.
+    #[error("no lease of this member runs; grant one")]
+    NoLease,
     /// Zero, or longer than [`LEASE_MS_MAX`](crate::LEASE_MS_MAX).
     #[error("a lease lasts from 1 ms to {} ms", crate::LEASE_MS_MAX)]
     Duration,

@@ -1,11 +1,12 @@
+use super::gate::{EndedInput, InputReport};
 use super::input_reader::{InputReader, InputStreams};
-use super::{Lease, category};
+use super::{Lease, PanicSwitch};
 use crate::event::Refused;
 use crate::handle::{Notice, Shared};
 use crate::payload::{InputEvent, InputMessage};
-use isi_e2ee::{Ended, LeaseEndReason, LeaseState, Release};
+use isi_e2ee::{InputRefused, LeaseEndReason};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Hands out what the driver of this member's screen does, until the lease ends.
@@ -17,11 +18,10 @@ use tokio::sync::oneshot;
 pub struct InputReceiver {
     shared: Arc<Shared>,
     lease: Lease,
-    gate: Arc<Mutex<LeaseState>>,
     reader: InputReader,
     next_sequence: Option<u64>,
-    end: oneshot::Receiver<Ended>,
-    ended: Option<LeaseEndReason>,
+    end: oneshot::Receiver<EndedInput>,
+    ended: Option<(LeaseEndReason, InputReport)>,
     releases: VecDeque<InputEvent>,
 }
 
@@ -44,16 +44,15 @@ pub enum InputToApply {
 #[derive(Debug)]
 pub(crate) struct GivenLease {
     pub(crate) lease: Lease,
-    pub(crate) gate: Arc<Mutex<LeaseState>>,
     pub(crate) streams: InputStreams,
-    pub(crate) ended: oneshot::Receiver<Ended>,
+    pub(crate) ended: oneshot::Receiver<EndedInput>,
 }
 
 impl InputReceiver {
     pub(crate) fn new(shared: Arc<Shared>, given: GivenLease) -> Self {
-        let GivenLease { lease, gate, streams, ended: end } = given;
+        let GivenLease { lease, streams, ended: end } = given;
         let reader = InputReader::new(Arc::clone(&shared), lease, streams);
-        Self { shared, lease, gate, reader, next_sequence: None, end, ended: None, releases: VecDeque::new() }
+        Self { shared, lease, reader, next_sequence: None, end, ended: None, releases: VecDeque::new() }
     }
 
     /// The lease.
@@ -64,12 +63,27 @@ impl InputReceiver {
 
     /// Why the lease has ended, once [`next`](Self::next) gave a release or `None`.
     #[must_use]
-    pub const fn ended(&self) -> Option<LeaseEndReason> {
-        self.ended
+    pub fn ended(&self) -> Option<LeaseEndReason> {
+        self.ended.map(|(reason, _)| reason)
+    }
+
+    /// What became of the driver's input so far.
+    #[must_use]
+    pub fn report(&self) -> InputReport {
+        let ended = self.ended.map(|(_, report)| report);
+        ended.or_else(|| self.shared.gate.report(self.lease.id.0)).unwrap_or_default()
+    }
+
+    /// Takes this lease back at once, from any thread, and no other.
+    #[must_use]
+    pub fn panic_switch(&self) -> PanicSwitch {
+        PanicSwitch::new(Arc::clone(&self.shared), Some(self.lease.id))
     }
 
     /// What to apply next; `None` when the lease has ended and everything held is released. Events that the lease does
-    /// not cover are reported as [`Event::Refused`](crate::Event::Refused) and skipped. Cancel safe.
+    /// not cover are reported as [`Event::Refused`](crate::Event::Refused) and skipped, those that were held back on their
+    /// way are counted in [`report`](Self::report) and told in [`Event::InputHeldBack`](crate::Event::InputHeldBack).
+    /// Cancel safe.
     pub async fn next(&mut self) -> Option<InputToApply> {
         loop {
             if let Some(release) = self.releases.pop_front() {
@@ -80,46 +94,37 @@ impl InputReceiver {
             }
             tokio::select! {
                 biased;
-                // The driver task says when and why; if it is gone, so is everything it stood for.
-                ended = &mut self.end => {
-                    let ended = ended.ok().or_else(|| lock(&self.gate).end(LeaseEndReason::DriverGone));
-                    self.release(ended);
-                }
+                // Whoever ends the lease says so here; if all of them are gone, so is everything they stood for.
+                ended = &mut self.end => match ended {
+                    Ok(ended) => self.release(ended),
+                    Err(_) => self.ended = Some((LeaseEndReason::DriverGone, InputReport::default())),
+                },
                 message = self.reader.next() => match message.and_then(|message| self.admit(message)) {
                     Ok(event) => return Some(event),
+                    Err(Refused::Input(InputRefused::HeldBack)) => {}
                     Err(why) => self.shared.refused(self.lease.driver, why),
                 },
             }
         }
     }
 
-    /// The lease decides, with the clock read right here.
+    /// The lease decides.
     fn admit(&mut self, message: InputMessage) -> Result<InputToApply, Refused> {
-        let InputMessage { sequence, at_us, event } = message;
+        let InputMessage { sequence, at_us, event, .. } = message;
         if self.next_sequence.is_some_and(|next| next != sequence) {
             // Something was lost, perhaps a release: nothing after it can be trusted to make sense.
             self.shared.notice(Notice::InputCut(self.lease.id.0));
             return Err(Refused::InputLost);
         }
         self.next_sequence = Some(sequence.saturating_add(1));
-        let (first, then) = category(&event);
-        let mut gate = lock(&self.gate);
-        for category in std::iter::once(first).chain(then) {
-            gate.admit(self.shared.clock.now(), self.lease.terms.driver, &self.lease.id.0, category)?;
-        }
-        drop(gate);
+        self.shared.gate.admit(self.lease.terms.driver, &self.lease.id.0, &message)?;
         Ok(InputToApply::Event { event, at_us })
     }
 
-    fn release(&mut self, ended: Option<Ended>) {
+    fn release(&mut self, ended: EndedInput) {
         self.reader.close();
-        self.ended = Some(ended.as_ref().map_or(LeaseEndReason::DriverGone, |ended| ended.reason));
-        self.releases.extend(ended.into_iter().flat_map(|ended| ended.releases).map(
-            |release| match release {
-                Release::Key(keysym) => InputEvent::Key { keysym, pressed: false },
-                Release::Button(button) => InputEvent::Button { button, pressed: false },
-            },
-        ));
+        self.ended = Some((ended.reason, ended.report));
+        self.releases.extend(ended.releases);
     }
 }
 
@@ -128,9 +133,4 @@ impl Drop for InputReceiver {
         self.reader.close();
         self.shared.notice(Notice::DropLease(self.lease.id.0));
     }
-}
-
-// A poisoned lock means a panic between two whole updates elsewhere; the state is as valid as before.
-fn lock(gate: &Mutex<LeaseState>) -> MutexGuard<'_, LeaseState> {
-    gate.lock().unwrap_or_else(PoisonError::into_inner)
 }

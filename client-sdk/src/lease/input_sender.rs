@@ -1,4 +1,4 @@
-use super::{Agreement, Lease, Prologue, scope_covers};
+use super::{Agreement, Lease, Prologue, TicksSeen, scope_covers};
 use crate::command::Command;
 use crate::error::InputSendError;
 use crate::handle::{Notice, Shared};
@@ -22,6 +22,8 @@ pub struct InputSender {
     state: Arc<TrackState>,
     prologues: Sealer,
     private: Option<(u64, Sealer)>,
+    /// `None` before the first event.
+    ticks: Option<Arc<TicksSeen>>,
     /// `None` while an event is written: if that call is dropped the stream is cut, and the lease with it.
     writer: Option<GroupWriter>,
     next_sequence: u64,
@@ -34,7 +36,7 @@ impl InputSender {
         track: TrackId,
         own: OwnTrack,
     ) -> Result<Self, InputSendError> {
-        let OwnTrack { alias, sealer, state } = own;
+        let OwnTrack { alias, sealer, state, .. } = own;
         let header =
             GroupHeader { alias, group: lease.terms.generation, class: DeliveryClass::Input, offset: 0 };
         let mut sender = Self {
@@ -45,6 +47,7 @@ impl InputSender {
             state,
             prologues: sealer,
             private: None,
+            ticks: None,
             writer: None,
             next_sequence: 0,
         };
@@ -61,8 +64,9 @@ impl InputSender {
     }
 
     /// Sends one event; `at_us` is any clock of the caller, in microseconds, that the driven side is told. Events
-    /// arrive in order and none is lost while the lease runs; waits when the connection does not keep up. Not cancel
-    /// safe: a dropped call ends the lease.
+    /// arrive in order and none is lost while the lease runs; waits when the connection does not keep up. It does not
+    /// happen if this member has not seen for too long what is on the driven screen
+    /// ([`Event::InputHeldBack`](crate::Event::InputHeldBack)). Not cancel safe: a dropped call ends the lease.
     ///
     /// # Errors
     /// [`InputSendError::OutOfScope`] changes nothing; after [`InputSendError::LeaseEnded`] drop this.
@@ -77,7 +81,7 @@ impl InputSender {
         if let Some(prologue) = self.follow_epoch().await? {
             writer.object(&prologue).await.map_err(|_| InputSendError::LeaseEnded)?;
         }
-        let message = InputMessage { sequence: self.next_sequence, at_us, event };
+        let message = InputMessage { sequence: self.next_sequence, at_us, tick: self.newest_tick(), event };
         let object = self.seal(&message.encode())?;
         writer.object(&object).await.map_err(|_| InputSendError::LeaseEnded)?;
         self.next_sequence += 1;
@@ -91,15 +95,20 @@ impl InputSender {
         if self.private.as_ref().is_some_and(|(epoch, _)| *epoch == newest) {
             return Ok(None);
         }
-        let Agreement { epoch, enc, keys } = self.agree().await.ok_or(InputSendError::LeaseEnded)?;
+        let (Agreement { epoch, enc, keys }, ticks) = self.agree().await.ok_or(InputSendError::LeaseEnded)?;
         let sealer = Sealer::private(&self.shared.keyring, self.track, TrackKind::Input, keys);
+        self.ticks = Some(ticks);
         self.private = Some((epoch, sealer.map_err(|_| InputSendError::LeaseEnded)?));
         let prologue = Prologue { lease: self.lease.id.0, epoch, enc }.encode();
         let object = self.prologues.seal(self.shared.clock.now(), self.meta(), &prologue);
         object.map(Some).map_err(|_| InputSendError::LeaseEnded)
     }
 
-    async fn agree(&self) -> Option<Agreement> {
+    fn newest_tick(&self) -> u64 {
+        self.ticks.as_ref().map_or(0, |ticks| ticks.newest(&self.shared.screens))
+    }
+
+    async fn agree(&self) -> Option<(Agreement, Arc<TicksSeen>)> {
         let (reply, answer) = oneshot::channel();
         let commands = self.shared.commands.upgrade()?;
         commands.send(Command::Agree { lease: self.lease.id, reply }).await.ok()?;

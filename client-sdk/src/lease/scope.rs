@@ -1,5 +1,5 @@
 use crate::payload::InputEvent;
-use isi_e2ee::{InputCategory, LeaseScope};
+use isi_e2ee::{InputCategory, LeaseScope, Release};
 
 /// `NoSymbol`: no key has it, so a text that is typed at once can be judged as a press and release of it.
 const NO_SYMBOL: u32 = 0;
@@ -25,5 +25,13 @@ pub(crate) const fn scope_covers(scope: &LeaseScope, event: &InputEvent) -> bool
         InputEvent::PointerMove { .. } | InputEvent::Button { .. } | InputEvent::Scroll { .. } => {
             scope.pointer
         }
+    }
+}
+
+/// The event that lets go of it.
+pub(crate) const fn released(release: Release) -> InputEvent {
+    match release {
+        Release::Key(keysym) => InputEvent::Key { keysym, pressed: false },
+        Release::Button(button) => InputEvent::Button { button, pressed: false },
     }
 }

@@ -62,17 +62,20 @@ pub struct InputMessage {
     pub sequence: u64,
     /// Microseconds on the driver's clock when the event was handed to the SDK.
     pub at_us: u64,
+    /// The newest tick of the driven side that the driver had seen; 0 before the first.
+    pub tick: u64,
     /// What happened.
     pub event: InputEvent,
 }
 
 impl InputMessage {
-    /// The plaintext: sequence u64, time u64, event.
+    /// The plaintext: sequence u64, time u64, tick u64, event.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(24);
+        let mut out = Vec::with_capacity(32);
         out.extend_from_slice(&self.sequence.to_be_bytes());
         out.extend_from_slice(&self.at_us.to_be_bytes());
+        out.extend_from_slice(&self.tick.to_be_bytes());
         self.event.put(&mut out);
         out
     }
@@ -83,7 +86,12 @@ impl InputMessage {
     /// Any [`PayloadError`]: the driver is at fault, drop the event.
     pub fn decode(plaintext: &[u8]) -> Result<Self, PayloadError> {
         Reader::whole(plaintext, |reader| {
-            Ok(Self { sequence: reader.u64()?, at_us: reader.u64()?, event: InputEvent::get(reader)? })
+            Ok(Self {
+                sequence: reader.u64()?,
+                at_us: reader.u64()?,
+                tick: reader.u64()?,
+                event: InputEvent::get(reader)?,
+            })
         })
     }
 }
@@ -193,7 +201,7 @@ mod tests {
     #[test]
     fn every_event_comes_back() {
         for event in EVENTS {
-            let message = InputMessage { sequence: 7, at_us: u64::MAX, event };
+            let message = InputMessage { sequence: 7, at_us: u64::MAX, tick: 3, event };
             assert_eq!(InputMessage::decode(&message.encode()), Ok(message));
         }
     }
@@ -201,20 +209,20 @@ mod tests {
     #[test]
     fn cut_longer_and_unknown_bytes_are_refused() {
         for event in EVENTS {
-            let bytes = InputMessage { sequence: 7, at_us: 9, event }.encode();
+            let bytes = InputMessage { sequence: 7, at_us: 9, tick: 3, event }.encode();
             for cut in 0..bytes.len() {
                 assert_eq!(InputMessage::decode(&bytes[..cut]), Err(PayloadError::Truncated));
             }
             let longer = [&bytes[..], &[0]].concat();
             assert_eq!(InputMessage::decode(&longer), Err(PayloadError::TrailingBytes(1)));
         }
-        let mut unknown = InputMessage { sequence: 0, at_us: 0, event: EVENTS[1] }.encode();
-        unknown[17] = 0;
+        let mut unknown = InputMessage { sequence: 0, at_us: 0, tick: 0, event: EVENTS[1] }.encode();
+        unknown[25] = 0;
         assert_eq!(
             InputMessage::decode(&unknown),
             Err(PayloadError::InvalidValue { field: "button", value: 0 })
         );
-        unknown[16] = 9;
+        unknown[24] = 9;
         assert_eq!(
             InputMessage::decode(&unknown),
             Err(PayloadError::InvalidValue { field: "input event", value: 9 })
@@ -224,7 +232,7 @@ mod tests {
     #[test]
     fn typed_text_stands_in_one_piece_at_the_end_and_is_bounded() {
         let text = TypedText::new("ls -l grün").unwrap();
-        let message = InputMessage { sequence: 1, at_us: 2, event: InputEvent::Text(text) };
+        let message = InputMessage { sequence: 1, at_us: 2, tick: 0, event: InputEvent::Text(text) };
         let bytes = message.encode();
         assert!(bytes.ends_with("ls -l grün".as_bytes()));
         assert_eq!(InputMessage::decode(&bytes), Ok(message));

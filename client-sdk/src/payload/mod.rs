@@ -10,12 +10,14 @@ mod input;
 mod reader;
 mod screen;
 mod text;
+mod tick;
 
 pub use input::{InputEvent, InputMessage, TYPED_TEXT_BYTES_MAX, TypedText, TypedTextTooLong};
 pub use screen::ScreenFrame;
 pub use text::{TEXT_BYTES_MAX, TextMessage, TextTooLong};
 
 pub(crate) use reader::Reader;
+pub(crate) use tick::{FramePlace, TICK_SCREENS_MAX, Tick};
 
 /// Why a plaintext was refused. Its sender is at fault: the object was sealed and signed by that member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -38,7 +38,7 @@ pub struct LiveObject {
 
 impl LivePublisher {
     pub(crate) fn new(shared: Arc<Shared>, own: OwnTrack) -> Self {
-        let OwnTrack { alias, sealer, state } = own;
+        let OwnTrack { alias, sealer, state, .. } = own;
         Self { shared, alias, sealer, state }
     }
 

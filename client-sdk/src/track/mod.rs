@@ -7,6 +7,7 @@ mod own;
 mod remote;
 mod screen_publisher;
 mod screen_receiver;
+mod screens;
 
 pub use delivery::{Delivery, ReceiverPath};
 pub use live::{LiveObject, LivePublisher, LiveReceiver};
@@ -15,3 +16,4 @@ pub(crate) use own::{OwnTrack, TrackState};
 pub use remote::RemoteTrack;
 pub use screen_publisher::{ScreenPublisher, Sent};
 pub use screen_receiver::{ReceivedFrame, ScreenReceiver};
+pub(crate) use screens::Screens;

@@ -1,6 +1,6 @@
 use super::Delivery;
 use isi_e2ee::Sealer;
-use isi_wire::TrackAlias;
+use isi_wire::{TrackAlias, TrackId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
@@ -33,6 +33,7 @@ impl Default for TrackState {
 #[derive(Debug)]
 pub(crate) struct OwnTrack {
     pub(crate) alias: TrackAlias,
+    pub(crate) track: TrackId,
     pub(crate) sealer: Sealer,
     pub(crate) state: Arc<TrackState>,
 }

@@ -2,10 +2,10 @@ use super::{Delivery, OwnTrack, TrackState};
 use crate::error::{Disconnected, TrackSendError};
 use crate::handle::Shared;
 use crate::limits::FRAME_WRITE_TIMEOUT;
-use crate::payload::ScreenFrame;
+use crate::payload::{FramePlace, ScreenFrame};
 use crate::transport::{GroupWriter, Priority};
 use isi_e2ee::{SealError, SealMeta, Sealer};
-use isi_wire::{DeliveryClass, GroupHeader, TrackAlias};
+use isi_wire::{DeliveryClass, GroupHeader, TrackAlias, TrackId};
 use std::sync::Arc;
 use tokio::time::timeout;
 
@@ -16,10 +16,13 @@ use tokio::time::timeout;
 pub struct ScreenPublisher {
     shared: Arc<Shared>,
     alias: TrackAlias,
+    track: TrackId,
     sealer: Sealer,
     state: Arc<TrackState>,
     /// Number of the newest group; the first is 1.
     group: u64,
+    /// Of the next frame in it.
+    index: u64,
     writer: Option<GroupWriter>,
 }
 
@@ -36,10 +39,10 @@ pub enum Sent {
 
 impl ScreenPublisher {
     pub(crate) fn new(shared: Arc<Shared>, own: OwnTrack) -> Self {
-        let OwnTrack { alias, sealer, state } = own;
+        let OwnTrack { alias, track, sealer, state } = own;
         // Nothing can be shown before a keyframe.
         let _ = state.want_keyframe();
-        Self { shared, alias, sealer, state, group: 0, writer: None }
+        Self { shared, alias, track, sealer, state, group: 0, index: 0, writer: None }
     }
 
     /// Whether the next frame should be a keyframe: a viewer came or lost its place, or a frame was dropped.
@@ -76,6 +79,7 @@ impl ScreenPublisher {
         if frame.keyframe {
             self.state.keyframe_comes();
             self.group += 1;
+            self.index = 0;
             if let Some(writer) = self.writer.take() {
                 writer.finish();
             }
@@ -88,11 +92,14 @@ impl ScreenPublisher {
             .sealer
             .seal(self.shared.clock.now(), meta, &frame.encode())
             .map_err(|error| seal_failed(&error))?;
+        let frame = FramePlace { track: self.track, group: self.group, index: self.index };
+        self.index += 1;
         // Taken out while it is written: if this call is dropped, so is the writer, and its stream is reset.
         let writer = self.writer.take();
         match timeout(FRAME_WRITE_TIMEOUT, self.write(writer, &object)).await {
             Ok(Ok(writer)) => {
                 self.writer = Some(writer);
+                self.shared.screens.sent(frame);
                 Ok(Sent::Sent)
             }
             // The relay or the time stopped this group; the next keyframe begins another.
@@ -125,6 +132,7 @@ impl Drop for ScreenPublisher {
         if let Some(writer) = self.writer.take() {
             writer.finish();
         }
+        self.shared.screens.stop_sending(self.track);
         self.shared.unpublish(self.alias);
     }
 }

@@ -53,6 +53,7 @@ struct Reading {
 
 impl ScreenReceiver {
     pub(crate) fn new(shared: Arc<Shared>, track: RemoteTrack, groups: Inbox<IncomingGroup>) -> Self {
+        shared.screens.watch(track.member, track.track);
         let opener = Opener::new(&shared.keyring, track.member.leaf, track.track, track.kind);
         let opener = ObjectOpener::new(Arc::clone(&shared), opener);
         Self {
@@ -96,6 +97,7 @@ impl ScreenReceiver {
             match opened.map_err(Refused::Object).and_then(decode) {
                 Ok((frame, index)) => {
                     self.has_opened = true;
+                    self.shared.screens.saw(self.track.member, self.track.track, group, index);
                     return Some(ReceivedFrame { frame, group, index, sealed_bytes });
                 }
                 // Nobody's fault: senders go on with the epoch before for a moment after somebody came. What they send
@@ -172,6 +174,7 @@ impl ScreenReceiver {
 impl Drop for ScreenReceiver {
     fn drop(&mut self) {
         self.groups.close();
+        self.shared.screens.stop_watching(self.track.member, self.track.track);
         self.shared.unsubscribe(self.track.alias);
     }
 }

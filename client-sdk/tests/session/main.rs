@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod driving;
+mod handing_over;
 mod joining;
 mod membership;
 mod screens;

@@ -170,7 +170,7 @@ pub(crate) const fn input_meta(generation: u64) -> SealMeta {
 }
 
 pub(crate) fn seal_input(sealer: &mut Sealer, generation: u64, sequence: u64, event: InputEvent) -> Bytes {
-    let message = InputMessage { sequence, at_us: 0, event };
+    let message = InputMessage { sequence, at_us: 0, tick: 0, event };
     sealer.seal(NOW, input_meta(generation), &message.encode()).unwrap()
 }
 

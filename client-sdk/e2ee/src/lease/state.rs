@@ -1,3 +1,4 @@
+use super::ticks::Ticks;
 use super::{LeaseEndReason, LeaseTerms};
 use crate::{LeafIndex, MonotonicMs};
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ pub const ENDED_LEASES_MAX: usize = 1_024;
 /// The driven side's view of who may drive it. It alone decides, by its own clock, right before an event is
 /// injected. No I/O: the caller injects what is admitted, and every [`Release`] it is handed.
 ///
-/// Call order: [`start`](Self::start) with signed terms, [`admit`](Self::admit) per event,
+/// Call order: [`start`](Self::start) with signed terms, [`admit`](Self::admit) per event, [`tick`](Self::tick) and
 /// [`poll`](Self::poll) at [`next_deadline`](Self::next_deadline), [`end`](Self::end) or
 /// [`member_gone`](Self::member_gone) when something else ends it.
 #[derive(Debug, Default)]
@@ -114,6 +115,13 @@ pub enum InputRefused {
     /// [`HELD_MAX`] are down.
     #[error("{HELD_MAX} keys and buttons are down: release some")]
     TooManyHeld,
+    /// Somebody held it back, or the network did: what the driver saw when it did this is too long ago. Or it builds on
+    /// such an event: it points where the pointer never went, or releases what was never pressed.
+    #[error("the event was held back on its way: what its driver saw then is too long ago")]
+    HeldBack,
+    /// It names a tick that was not sent yet.
+    #[error("the event names a tick that was never sent; the driver's client is at fault")]
+    UnknownTick,
 }
 
 #[derive(Debug)]
@@ -121,7 +129,20 @@ struct Active {
     terms: LeaseTerms,
     expires_at: MonotonicMs,
     held: Vec<Release>,
-    pointer_inside: bool,
+    /// Whether a press or a scroll happens where the driver means it.
+    pointer: Pointer,
+    ticks: Ticks,
+    /// Presses that came too late: their releases are nobody's mistake. At most [`HELD_MAX`], the oldest goes first.
+    skipped: VecDeque<Release>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pointer {
+    Inside,
+    /// The scope has a rectangle, and the pointer was not moved into it yet.
+    Unknown,
+    /// A move came too late: the pointer is not where the driver thinks.
+    Astray,
 }
 
 impl LeaseState {
@@ -148,7 +169,9 @@ impl LeaseState {
             terms,
             expires_at: MonotonicMs(now.0.saturating_add(terms.duration_ms)),
             held: Vec::new(),
-            pointer_inside: terms.scope.rectangle.is_none(),
+            pointer: if terms.scope.rectangle.is_none() { Pointer::Inside } else { Pointer::Unknown },
+            ticks: Ticks::start(now),
+            skipped: VecDeque::new(),
         });
         Ok(before)
     }
@@ -159,9 +182,10 @@ impl LeaseState {
         self.active.as_ref().filter(|active| now < active.expires_at).map(|active| &active.terms)
     }
 
-    /// Decides about one event of `from` under lease `id`. `Ok` means: inject it now.
+    /// Decides about one event of `from` under lease `id`, whose driver had seen `tick` as the newest. `Ok` means: inject
+    /// it now.
     ///
-    /// Releases of what the lease holds are admitted whatever its scope.
+    /// Releases of what the lease holds are admitted whatever its scope and however late they are.
     ///
     /// # Errors
     /// [`InputRefused`]: don't inject it, tell the driver.
@@ -170,6 +194,7 @@ impl LeaseState {
         now: MonotonicMs,
         from: LeafIndex,
         id: &[u8; 16],
+        tick: u64,
         event: InputCategory,
     ) -> Result<(), InputRefused> {
         let active = self.active.as_mut().filter(|active| active.terms.id == *id);
@@ -180,21 +205,40 @@ impl LeaseState {
         if now >= active.expires_at {
             return Err(InputRefused::Expired);
         }
-        active.admit(event)
+        match active.ticks.judge(now, tick) {
+            Err(refused) if !event.is_release() => {
+                active.skip(event);
+                Err(refused)
+            }
+            Ok(()) | Err(_) => active.admit(event),
+        }
+    }
+
+    /// The number of the tick to send to the driver now, if a lease runs and one is due: every
+    /// [`TICK_MS`](crate::TICK_MS) from 1 on. Events name the newest that their driver has seen, 0 before it has seen any.
+    pub fn tick(&mut self, now: MonotonicMs) -> Option<u64> {
+        self.active.as_mut().filter(|active| now < active.expires_at)?.ticks.poll(now)
+    }
+
+    /// What an event of the running lease may be old at most, in milliseconds, as its path is now.
+    #[must_use]
+    pub fn input_age_ms_max(&self) -> Option<u64> {
+        self.active.as_ref().map(|active| active.ticks.age_ms_max())
     }
 
     /// Ends a lease whose time is over.
     pub fn poll(&mut self, now: MonotonicMs) -> Option<Ended> {
-        if self.next_deadline().is_some_and(|deadline| now >= deadline) {
+        if self.active.as_ref().is_some_and(|active| now >= active.expires_at) {
             return self.end(LeaseEndReason::Expired);
         }
         None
     }
 
-    /// When the running lease expires.
+    /// When the running lease expires, or the next tick is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<MonotonicMs> {
-        self.active.as_ref().map(|active| active.expires_at)
+        let active = self.active.as_ref()?;
+        active.ticks.next_deadline().into_iter().chain([active.expires_at]).min()
     }
 
     /// Ends the running lease, if there is one.
@@ -225,13 +269,18 @@ impl Active {
                 if scope.rectangle.is_some_and(|rectangle| !rectangle.contains(x, y)) {
                     return Err(InputRefused::OutsideRectangle);
                 }
-                self.pointer_inside = true;
+                self.pointer = Pointer::Inside;
                 Ok(())
             }
-            InputCategory::Button { button, pressed: true } => {
-                self.point(scope.pointer)?;
-                self.press(Release::Button(button))
-            }
+            InputCategory::Button { button, pressed: true } => match self.point(scope.pointer) {
+                Ok(()) => self.press(Release::Button(button)),
+                Err(refused) => {
+                    if refused == InputRefused::HeldBack {
+                        self.skip(event);
+                    }
+                    Err(refused)
+                }
+            },
             InputCategory::Scroll => self.point(scope.pointer),
             InputCategory::Key { keysym, pressed: true } => {
                 covered(scope.keyboard)?;
@@ -244,7 +293,31 @@ impl Active {
     /// Whether something may happen where the pointer is: it was moved inside under this lease.
     fn point(&self, in_scope: bool) -> Result<(), InputRefused> {
         covered(in_scope)?;
-        if self.pointer_inside { Ok(()) } else { Err(InputRefused::OutsideRectangle) }
+        match self.pointer {
+            Pointer::Inside => Ok(()),
+            Pointer::Unknown => Err(InputRefused::OutsideRectangle),
+            Pointer::Astray => Err(InputRefused::HeldBack),
+        }
+    }
+
+    /// An event that came too late does not happen: what builds on it must not either.
+    fn skip(&mut self, event: InputCategory) {
+        let pressed = match event {
+            InputCategory::PointerMove { .. } => {
+                self.pointer = Pointer::Astray;
+                return;
+            }
+            InputCategory::Button { button, .. } => Release::Button(button),
+            InputCategory::Key { keysym, .. } => Release::Key(keysym),
+            InputCategory::Scroll | InputCategory::Clipboard => return,
+        };
+        // One that repeats is held as before.
+        if !self.held.contains(&pressed) && !self.skipped.contains(&pressed) {
+            if self.skipped.len() >= HELD_MAX {
+                self.skipped.pop_front();
+            }
+            self.skipped.push_back(pressed);
+        }
     }
 
     /// A key that repeats is pressed again while it is down.
@@ -255,14 +328,26 @@ impl Active {
         if self.held.len() >= HELD_MAX {
             return Err(InputRefused::TooManyHeld);
         }
+        self.skipped.retain(|skipped| *skipped != what);
         self.held.push(what);
         Ok(())
     }
 
     fn release(&mut self, what: Release) -> Result<(), InputRefused> {
-        let place = self.held.iter().position(|held| *held == what).ok_or(InputRefused::NotHeld)?;
+        let place = self.held.iter().position(|held| *held == what);
+        let Some(place) = place else {
+            let skipped = self.skipped.iter().position(|skipped| *skipped == what);
+            skipped.and_then(|skipped| self.skipped.remove(skipped)).ok_or(InputRefused::NotHeld)?;
+            return Err(InputRefused::HeldBack);
+        };
         self.held.remove(place);
         Ok(())
+    }
+}
+
+impl InputCategory {
+    const fn is_release(self) -> bool {
+        matches!(self, Self::Button { pressed: false, .. } | Self::Key { pressed: false, .. })
     }
 }
 

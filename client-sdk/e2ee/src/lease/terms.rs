@@ -66,6 +66,9 @@ pub enum LeaseEndReason {
     DriverGone = 5,
     /// The driven side stopped sharing.
     SharingStopped = 6,
+    /// The driven side hears no organizer any more, or caught the relay lying about the membership, or its ticks do not get
+    /// through.
+    OutOfTouch = 7,
 }
 
 /// Terms that no lease can have.
@@ -194,6 +197,7 @@ impl LeaseEndReason {
             4 => Self::Superseded,
             5 => Self::DriverGone,
             6 => Self::SharingStopped,
+            7 => Self::OutOfTouch,
             _ => return None,
         })
     }

@@ -5,7 +5,7 @@ use ed25519_dalek::Signer;
 use isi_e2ee::{
     ENDED_LEASES_MAX, EpochSwitch, HELD_MAX, InputCategory, InputRefused, LEASE_DURATION_MS_MAX, LeaseEnd,
     LeaseEndReason, LeaseError, LeaseScope, LeaseSignError, LeaseState, LeaseTerms, Rectangle, Release,
-    StartRefused, TermsError,
+    StartRefused, TICK_MS, TermsError,
 };
 
 const RECTANGLE: Rectangle = Rectangle { x: 10, y: 20, width: 100, height: 50 };
@@ -39,7 +39,7 @@ fn started(scope: LeaseScope) -> LeaseState {
 }
 
 fn admit(state: &mut LeaseState, event: InputCategory) -> Result<(), InputRefused> {
-    state.admit(at(1), BOB, &[1; 16], event)
+    state.admit(at(1), BOB, &[1; 16], 0, event)
 }
 
 #[test]
@@ -153,10 +153,10 @@ fn input_needs_the_running_lease_and_its_driver() {
     let mut nothing = LeaseState::new();
     assert_eq!(admit(&mut nothing, key(1, true)), Err(InputRefused::NoLease));
     let mut state = started(ALL);
-    assert_eq!(state.admit(at(1), BOB, &[2; 16], key(1, true)), Err(InputRefused::NoLease));
-    assert_eq!(state.admit(at(1), CAROL, &[1; 16], key(1, true)), Err(InputRefused::NotTheDriver(BOB)));
-    assert_eq!(state.admit(at(999), BOB, &[1; 16], key(1, true)), Ok(()));
-    assert_eq!(state.admit(at(1_000), BOB, &[1; 16], key(2, true)), Err(InputRefused::Expired));
+    assert_eq!(state.admit(at(1), BOB, &[2; 16], 0, key(1, true)), Err(InputRefused::NoLease));
+    assert_eq!(state.admit(at(1), CAROL, &[1; 16], 0, key(1, true)), Err(InputRefused::NotTheDriver(BOB)));
+    assert_eq!(state.admit(at(999), BOB, &[1; 16], 0, key(1, true)), Ok(()));
+    assert_eq!(state.admit(at(1_000), BOB, &[1; 16], 0, key(2, true)), Err(InputRefused::Expired));
     assert_eq!(state.active(at(999)), Some(&terms(1, ALL)));
     assert_eq!(state.active(at(1_000)), None);
 }
@@ -233,7 +233,7 @@ fn whatever_ends_a_lease_releases_what_it_holds() {
 #[test]
 fn only_its_end_or_its_time_ends_a_lease() {
     let mut state = started(ALL);
-    assert_eq!(state.next_deadline(), Some(at(1_000)));
+    assert_eq!(state.next_deadline(), Some(at(TICK_MS)));
     assert_eq!(state.poll(at(999)), None);
     assert_eq!(state.member_gone(CAROL), None);
     assert!(state.start(terms(1, ALL), at(5)).is_err());

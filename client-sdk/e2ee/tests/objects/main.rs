@@ -4,6 +4,7 @@
 mod allocations;
 mod epochs;
 mod format;
+mod held_back;
 mod leases;
 mod private;
 mod replay;
