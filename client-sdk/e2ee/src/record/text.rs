@@ -203,6 +203,7 @@ const fn reason_word(reason: LeaseEndReason) -> &'static str {
         LeaseEndReason::Superseded => "replaced",
         LeaseEndReason::DriverGone => "driver gone",
         LeaseEndReason::SharingStopped => "sharing stopped",
+        LeaseEndReason::OutOfTouch => "out of touch",
     }
 }
 
