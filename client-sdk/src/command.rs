@@ -45,7 +45,7 @@ pub(crate) enum Command {
     GrantLease { driver: MemberId, scope: LeaseScope, duration_ms: u64, reply: Reply<GivenLease, GrantError> },
     RefuseLease { to: MemberId, refusal: LeaseRefusal, reply: Reply<(), LeaseRequestError> },
     RequestHandOver { lease: Lease, to: MemberId, reply: Reply<(), LeaseRequestError> },
-    HandOver { to: MemberId, reply: Reply<GivenLease, GrantError> },
+    HandOverLease { to: MemberId, reply: Reply<GivenLease, GrantError> },
     EndLease { reply: oneshot::Sender<()> },
     Drive { lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError> },
     Agree { lease: LeaseId, reply: oneshot::Sender<Option<(Agreement, Arc<TicksSeen>)>> },

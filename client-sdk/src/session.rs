@@ -214,7 +214,7 @@ impl Session {
     /// # Errors
     /// Any [`GrantError`]; the lease before goes on.
     pub async fn hand_over_lease(&self, to: MemberId) -> Result<InputReceiver, GrantError> {
-        let given = self.call(|reply| Command::HandOver { to, reply }).await?;
+        let given = self.call(|reply| Command::HandOverLease { to, reply }).await?;
         Ok(InputReceiver::new(Arc::clone(&self.shared), given))
     }
 

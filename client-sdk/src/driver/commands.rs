@@ -54,7 +54,7 @@ impl State {
             }
             Command::RefuseLease { to, refusal, reply } => self.refuse_lease(to, refusal, reply),
             Command::RequestHandOver { lease, to, reply } => self.request_hand_over(lease, to, reply),
-            Command::HandOver { to, reply } => self.hand_over(to, reply),
+            Command::HandOverLease { to, reply } => self.hand_over_lease(to, reply),
             Command::EndLease { reply } => {
                 self.end_given(LeaseEndReason::Revoked);
                 let _ = reply.send(());

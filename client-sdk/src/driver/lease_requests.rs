@@ -70,7 +70,7 @@ impl State {
     }
 
     /// The driven side gives the lease that runs to somebody else, as far as it goes.
-    pub(super) fn hand_over(&mut self, to: MemberId, reply: Reply<GivenLease, GrantError>) {
+    pub(super) fn hand_over_lease(&mut self, to: MemberId, reply: Reply<GivenLease, GrantError>) {
         let Some(given) = &self.leases.given else {
             let _ = reply.send(Err(GrantError::NoLease));
             return;

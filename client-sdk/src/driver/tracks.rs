@@ -89,7 +89,7 @@ impl State {
             return self.publish_failed(then, PublishError::Request(busy));
         }
         if !self.role_allows(self.me, kind) {
-            return then.fail(PublishError::RoleForbids);
+            return self.publish_failed(then, PublishError::RoleForbids);
         }
         let track = self.tracks.draw_id();
         let Ok(sealer) = Sealer::new(&self.group.keyring(), track, kind) else {

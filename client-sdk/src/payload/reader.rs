@@ -21,10 +21,6 @@ impl<'a> Reader<'a> {
         if reader.rest.is_empty() { Ok(value) } else { Err(PayloadError::TrailingBytes(reader.rest.len())) }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], PayloadError> {
         let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(PayloadError::Truncated)?;
         self.rest = rest;
