@@ -5,6 +5,7 @@ use crate::error::{
 use crate::inbox::Inbox;
 use crate::lease::{Agreement, GivenLease, Lease, LeaseId, LeaseRefusal, Prologue, TicksSeen};
 use crate::options::AdmitPolicy;
+use crate::record::{RecordError, Recording};
 use crate::track::{OwnTrack, RemoteTrack};
 use crate::transport::IncomingGroup;
 use crate::{ApplicantId, MemberId, SessionMember};
@@ -25,6 +26,7 @@ pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 pub(crate) enum Command {
     Members { reply: oneshot::Sender<Vec<SessionMember>> },
     SessionCode { reply: oneshot::Sender<SessionCode> },
+    SessionCodes { reply: oneshot::Sender<Vec<SessionCode>> },
     PairCode { member: MemberId, reply: oneshot::Sender<Option<PairCode>> },
     Invite { options: InviteOptions, reply: Reply<Invitation, InviteFailed> },
     RevokeInvitation { id: InvitationId, reply: Reply<(), RevokeError> },
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     Agree { lease: LeaseId, reply: oneshot::Sender<Option<(Agreement, Arc<TicksSeen>)>> },
     AcceptInput { prologue: Prologue, reply: oneshot::Sender<Option<PrivateKeys>> },
     RefreshToken { token: String, reply: Reply<(), RequestError> },
+    SetRecording { on: bool, reply: Reply<(), RecordError> },
+    Recording { reply: oneshot::Sender<Option<Recording>> },
+    RecordLines { reply: oneshot::Sender<Inbox<String>> },
     CloseSession { reply: Reply<(), RequestError> },
     Leave,
 }

@@ -5,7 +5,7 @@ use crate::{ApplicantId, Lease, LeaseRefusal, MemberId, ObjectObserver, RemoteTr
 use bytes::Bytes;
 use isi_e2ee::{
     HandshakeError, InputRefused, InvitationId, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError,
-    Role, SessionCode,
+    RecordRefused, Role, SessionCode,
 };
 use isi_wire::TrackKind;
 use std::fmt;
@@ -87,6 +87,20 @@ pub enum Event {
     KeyframeRequested(TrackKind),
     /// The membership changed, and with it the code that people compare.
     EpochChanged(SessionCode),
+    /// An organizer turned the session record on or off; a member that comes later hears it too. Show it.
+    RecordingChanged {
+        /// Whether who comes and goes, drives and shares is recorded from now on.
+        on: bool,
+        /// Who turned it on or off; for a member that came later, whose entry told it.
+        by: MemberId,
+    },
+    /// Entries of the session record did not come: the relay held them back, or this client was too slow.
+    RecordGap {
+        /// Number of the first one.
+        first: u64,
+        /// Number of the last one.
+        last: u64,
+    },
     /// Messages of others are lost: the relay dropped this many entries of the log.
     Gap {
         /// How many.
@@ -142,6 +156,9 @@ pub enum Refused {
     /// A lease or its end does not count.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// An entry of the session record does not count.
+    #[error(transparent)]
+    Record(#[from] RecordRefused),
     /// A request to be let in is not valid.
     #[error(transparent)]
     JoinRequest(#[from] JoinRequestRefused),

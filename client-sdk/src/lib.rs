@@ -97,6 +97,7 @@ mod observer;
 mod options;
 mod organizing;
 pub mod payload;
+mod record;
 mod rights;
 mod session;
 mod track;
@@ -114,6 +115,7 @@ pub use limits::{EVENTS_QUEUED_MAX, LEASE_MS_MAX};
 pub use member::{ApplicantId, MemberId, SessionMember};
 pub use observer::{ObjectObserver, ObservedObject};
 pub use options::{AdmitPolicy, ConnectOptions, LastOrganizer, SUBJECTS_LISTED_MAX, TrustAnchors};
+pub use record::{RecordError, RecordLines, Recording};
 pub use session::Session;
 pub use track::{
     Delivery, LiveObject, LivePublisher, LiveReceiver, ReceivedFrame, ReceiverPath, RemoteTrack,
@@ -126,5 +128,9 @@ pub use isi_e2ee::{
     BadInvitation, DenyReason, GroupProfile, IdentityError, Invitation, InvitationId, InvitationState,
     InvitationStatus, InviteOptions, IssuerKeys, IssuerKeysError, JoinRequestRefused, LeaseEndReason,
     LeaseScope, MemberIdentity, MemberKey, PairCode, Rectangle, Role, SessionCode, UnixSeconds,
+};
+pub use isi_e2ee::{
+    FindingKind, RecordFinding, RecordId, RecordPart, RecordRefused, RecordReport, RecordSalt,
+    RecordSignError, SeenSigner, SubjectHash, verify_record,
 };
 pub use isi_wire::{SessionId, TrackKind};

@@ -51,6 +51,11 @@ pub(crate) const PRIVATE_TEXTS_QUEUED_MAX: usize = 32;
 /// How long a private text may stay unacknowledged.
 pub(crate) const PRIVATE_ACK_MS_MAX: u64 = 10_000;
 
+/// Entries of the session record that this member has to state. Beyond it new ones are left out.
+pub(crate) const RECORD_FACTS_QUEUED_MAX: usize = 256;
+/// Lines of a record file that wait for the app. Beyond it the oldest is lost, and the file shows it.
+pub(crate) const RECORD_LINES_QUEUED_MAX: usize = 4096;
+
 /// Longest lease.
 pub const LEASE_MS_MAX: u64 = 60 * 60 * 1000;
 /// Leases of others that are remembered. Beyond it the oldest is forgotten.

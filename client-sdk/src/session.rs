@@ -9,6 +9,7 @@ use crate::event::Events;
 use crate::handle::Shared;
 use crate::lease::{InputReceiver, InputSender, Lease, LeaseRefusal, PanicSwitch};
 use crate::options::ConnectOptions;
+use crate::record::{RecordError, RecordLines, Recording};
 use crate::track::{LivePublisher, LiveReceiver, RemoteTrack, ScreenPublisher, ScreenReceiver};
 use crate::{MemberId, SessionMember};
 use isi_e2ee::{Invitation, IssuerKeys, LeaseScope, PairCode, SessionCode};
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 /// - In: [`create`](Self::create) as the root organizer, or [`join`](Self::join) with an invitation. Both give the
 ///   [`Events`] as well; take them all the time.
 /// - Who is here: [`me`](Self::me), [`members`](Self::members), [`session_code`](Self::session_code),
+///   [`session_codes`](Self::session_codes),
 ///   [`pair_code`](Self::pair_code).
 /// - As an organizer: [`invite`](Self::invite), [`invite_with`](Self::invite_with),
 ///   [`revoke_invitation`](Self::revoke_invitation), [`set_admit_policy`](Self::set_admit_policy),
@@ -32,6 +34,8 @@ use tokio::sync::{mpsc, oneshot};
 /// - Drive: [`request_lease`](Self::request_lease), [`grant_lease`](Self::grant_lease), [`drive`](Self::drive),
 ///   [`refuse_lease`](Self::refuse_lease), [`hand_over_lease`](Self::hand_over_lease),
 ///   [`end_lease`](Self::end_lease), [`panic_switch`](Self::panic_switch).
+/// - Record: [`set_recording`](Self::set_recording), [`recording`](Self::recording),
+///   [`record_lines`](Self::record_lines).
 /// - Talk: [`send`](Self::send), [`send_private`](Self::send_private).
 /// - Stay: [`refresh_token`](Self::refresh_token) before the token expires, [`rotate`](Self::rotate) for fresh keys.
 /// - Out: [`leave`](Self::leave).
@@ -96,6 +100,15 @@ impl Session {
     /// [`Disconnected`] when the session is over.
     pub async fn session_code(&self) -> Result<SessionCode, Disconnected> {
         self.ask(|reply| Command::SessionCode { reply }).await
+    }
+
+    /// The codes of the newest epochs, the newest first, at most 8: a code that is being read out does not change while it
+    /// is shown, and the others find it here.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when the session is over.
+    pub async fn session_codes(&self) -> Result<Vec<SessionCode>, Disconnected> {
+        self.ask(|reply| Command::SessionCodes { reply }).await
     }
 
     /// 45 digits that this member and another share in all sessions; `None` when it is no member any more.
@@ -260,6 +273,34 @@ impl Session {
     pub async fn send_private(&self, to: MemberId, text: impl Into<String>) -> Result<(), SendPrivateError> {
         let text = text.into();
         self.call(|reply| Command::SendPrivate { to, text, reply }).await
+    }
+
+    /// Turns the session record on or off, for organizers; returns when it is. Everybody hears of it. While it is on,
+    /// organizers state who comes and goes and every member whom it lets drive and what it shares, signed and in one chain.
+    /// Nothing of what is said, written or shown is in it. Off by default.
+    ///
+    /// # Errors
+    /// Any [`RecordError`].
+    pub async fn set_recording(&self, on: bool) -> Result<(), RecordError> {
+        self.call(|reply| Command::SetRecording { on, reply }).await
+    }
+
+    /// Whether the session is recorded.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when the session is over.
+    pub async fn recording(&self) -> Result<Option<Recording>, Disconnected> {
+        self.ask(|reply| Command::Recording { reply }).await
+    }
+
+    /// The lines of a file of the session record, from now on: what is recorded, and what this member sees of the group, for
+    /// [`verify_record`](crate::verify_record). The SDK writes no file. The last line comes when the session is
+    /// over; a second call ends the file of the first.
+    ///
+    /// # Errors
+    /// [`Disconnected`] when the session is over.
+    pub async fn record_lines(&self) -> Result<RecordLines, Disconnected> {
+        self.ask(|reply| Command::RecordLines { reply }).await.map(RecordLines::new)
     }
 
     /// Gives the relay a fresh token for the same subject, session and key; the old one would end the connection.

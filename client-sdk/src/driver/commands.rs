@@ -16,6 +16,7 @@ impl State {
         match command {
             Command::Members { reply } => drop(reply.send(self.people.list(&self.group, self.me))),
             Command::SessionCode { reply } => drop(reply.send(self.group.session_code())),
+            Command::SessionCodes { reply } => drop(reply.send(self.group.session_codes())),
             Command::PairCode { member, reply } => {
                 let code = self.people.is_member(member).then(|| self.group.pair_code(member.leaf));
                 let _ = reply.send(code.flatten());
@@ -63,6 +64,9 @@ impl State {
             Command::Agree { lease, reply } => drop(reply.send(self.agree_input(lease))),
             Command::AcceptInput { prologue, reply } => self.accept_input(prologue, reply),
             Command::RefreshToken { token, reply } => self.refresh_token(token, reply),
+            Command::SetRecording { on, reply } => self.set_recording(on, reply),
+            Command::Recording { reply } => drop(reply.send(self.recording())),
+            Command::RecordLines { reply } => drop(reply.send(self.record_lines())),
             Command::CloseSession { reply } => {
                 self.request(Pending::Simple(answer(reply)), |request| ClientMessage::CloseSession {
                     request,

@@ -42,6 +42,7 @@ impl State {
             Pending::Simple(on_done) => on_done(Ok(())),
             Pending::Subscribe(alias, subscribing) => self.subscribed(alias, subscribing, Ok(())),
             Pending::Commit(change) => self.commit_appended(change),
+            Pending::Record => {}
             Pending::Publish(_) => return Err(Disconnected::RelayBrokeProtocol),
         }
         Ok(())
@@ -53,7 +54,7 @@ impl State {
                 self.published(*publishing, alias);
                 Ok(())
             }
-            Pending::Simple(_) | Pending::Subscribe(..) | Pending::Commit(_) => {
+            Pending::Simple(_) | Pending::Subscribe(..) | Pending::Commit(_) | Pending::Record => {
                 Err(Disconnected::RelayBrokeProtocol)
             }
         }
@@ -73,6 +74,7 @@ impl State {
             }
             Pending::Subscribe(alias, subscribing) => self.subscribed(alias, subscribing, Err(error)),
             Pending::Commit(change) => self.commit_refused(change, error, position),
+            Pending::Record => self.record_not_taken(error),
         }
         Ok(())
     }

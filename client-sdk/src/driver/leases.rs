@@ -113,7 +113,13 @@ impl State {
         self.append_or_fail(&Signal::LeaseGrant(signed), Audience::Everyone, nobody());
         self.publish_ticks();
         self.events.send(Event::LeaseGranted(lease));
+        self.record_lease(&lease);
         Ok(GivenLease { lease, streams, ended })
+    }
+
+    /// The lease this member gave.
+    pub(super) fn given_lease(&self) -> Option<Lease> {
+        self.leases.given.as_ref().map(|given| given.lease)
     }
 
     /// Ends the lease this member gave: its receiver gets what is to be released, everybody is told.
@@ -139,6 +145,7 @@ impl State {
             self.append_or_fail(&Signal::LeaseEnd(signed), Audience::Everyone, nobody());
         }
         self.events.send(Event::LeaseEnded { lease: given.lease, reason });
+        self.record_lease_end(&given.lease, reason);
     }
 
     /// Input did not arrive whole: a lost release would be a key that stays down.

@@ -46,10 +46,8 @@ pub(super) async fn wait_for_welcome(
             }
             entry = next_entry(&mut log) => {
                 let entry = entry?;
-                if entry.kind == EntryKind::JoinAnswer {
-                    if answered(pending, &entry, &mut renewals)? {
-                        again.reset_immediately();
-                    }
+                if entry.kind == EntryKind::JoinAnswer && answered(pending, &entry, &mut renewals)? {
+                    again.reset_immediately();
                 }
                 if entry.kind == EntryKind::Welcome && let Some(group) = accept(pending, &entry, clock)? {
                     let acknowledge = ClientMessage::AcknowledgeWelcome { sequence: entry.sequence };

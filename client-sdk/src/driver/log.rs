@@ -54,7 +54,10 @@ impl State {
             return;
         }
         match self.group.handle_proposal(&entry.payload) {
-            Ok(seen) => self.expel_leaver(seen.leaver),
+            Ok(seen) => {
+                self.record_leaver(seen.leaver);
+                self.expel_leaver(seen.leaver);
+            }
             Err(error) => self.events.refused(self.people.member_of(entry.sender), error),
         }
     }

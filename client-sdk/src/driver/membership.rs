@@ -291,6 +291,7 @@ impl State {
         if !change.added.is_empty() {
             self.somebody_was_admitted();
         }
+        self.record_epoch(&change);
         if change.committer == self.me.leaf {
             self.own_commit_merged();
         }

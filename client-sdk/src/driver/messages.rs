@@ -69,6 +69,9 @@ impl State {
 
     /// A sealed object from the log.
     pub(super) fn handle_message(&mut self, entry: LogEntry) {
+        if self.record_returned(&entry.payload) {
+            return;
+        }
         // What one wrote oneself comes back as well, for the one order of all. That it is one's own is the relay's claim,
         // but a relay that hides a message needs no claim to do so.
         if entry.sender == self.participant {
@@ -127,6 +130,7 @@ impl State {
             Signal::PrivateAck { conversation, number } => {
                 self.handle_private_ack(from, conversation, number)
             }
+            Signal::Record(message) => self.handle_record(from, &message),
         }
     }
 

@@ -17,6 +17,7 @@ mod organizers;
 mod people;
 mod policy;
 mod private;
+mod record;
 mod requests;
 mod run;
 mod sharing;

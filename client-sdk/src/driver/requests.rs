@@ -32,6 +32,8 @@ pub(super) enum Pending {
     Subscribe(TrackAlias, Subscribing),
     /// A commit: answered by `Appended`, and done when it comes back in the log.
     Commit(Change),
+    /// An entry of the session record: as a commit.
+    Record,
 }
 
 pub(super) struct Publishing {

@@ -145,6 +145,7 @@ impl Driver {
         let closed = link.connection.close_reason().map(|error| Disconnected::from_connection(&error));
         let reason = closed.filter(|_| reason != Disconnected::RemovedFromGroup).unwrap_or(reason);
         state.end_tracks();
+        state.end_record_file();
         state.group.keyring().close();
         end.send_replace(Some(reason));
         drop(state);

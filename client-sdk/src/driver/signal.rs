@@ -3,11 +3,15 @@
 use super::sharing::SHARED_BYTES_MAX;
 use crate::lease::LeaseRefusal;
 use crate::payload::{PayloadError, Reader, TEXT_BYTES_MAX, TextMessage};
+use isi_e2ee::RECORD_ENTRY_BYTES_MAX;
 use isi_wire::{ParticipantId, TrackId};
 use zeroize::Zeroizing;
 
 /// Longest signed lease or lease end; ours have some 250 bytes.
 const SIGNED_BYTES_MAX: usize = 1024;
+
+/// Longest entry of the session record, with its salt.
+const RECORD_BYTES_MAX: usize = 32 + RECORD_ENTRY_BYTES_MAX;
 
 /// Names a private conversation in one direction.
 pub(super) type ConversationId = [u8; 16];
@@ -37,6 +41,8 @@ pub(super) enum Signal {
     PrivateOpen { conversation: ConversationId, epoch: u64, enc: [u8; 32], track: TrackId },
     /// Directed: I have read this one.
     PrivateAck { conversation: ConversationId, number: u64 },
+    /// An entry of the session record.
+    Record(Vec<u8>),
 }
 
 /// What a private object of a conversation holds. Numbers tell a repeated one from a new one.
@@ -67,6 +73,7 @@ impl Signal {
     const PRIVATE_ACK: u8 = 9;
     const LEASE_REFUSED: u8 = 20;
     const LEASE_HAND_OVER: u8 = 21;
+    const RECORD: u8 = 10;
 
     /// Tag, then fixed fields; the last field may have any length.
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -91,6 +98,7 @@ impl Signal {
             Self::PrivateAck { conversation, number } => {
                 [&[Self::PRIVATE_ACK][..], conversation, &number.to_be_bytes()].concat()
             }
+            Self::Record(message) => [&[Self::RECORD][..], message].concat(),
         }
     }
 
@@ -117,6 +125,7 @@ impl Signal {
                 Self::PRIVATE_ACK => {
                     Self::PrivateAck { conversation: reader.array()?, number: reader.u64()? }
                 }
+                Self::RECORD => Self::Record(reader.rest("record entry", RECORD_BYTES_MAX)?.to_vec()),
                 value => return Err(PayloadError::InvalidValue { field: "signal", value: u64::from(value) }),
             })
         })
@@ -194,6 +203,7 @@ mod tests {
             Signal::PrivateAnswer { conversation, public_key: [3; 32] },
             Signal::PrivateOpen { conversation, epoch: 5, enc: [4; 32], track: TrackId(6) },
             Signal::PrivateAck { conversation, number: 8 },
+            Signal::Record(vec![3; 300]),
         ]
     }
 

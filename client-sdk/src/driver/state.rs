@@ -3,6 +3,7 @@ use super::membership::Membership;
 use super::messages::Messages;
 use super::people::People;
 use super::private::Conversations;
+use super::record::Recorder;
 use super::requests::{OnDone, Pending, Requests};
 use super::signal::Signal;
 use super::tracks::Tracks;
@@ -41,6 +42,7 @@ pub(super) struct State {
     pub(super) leases: Leases,
     pub(super) last_organizer: LastOrganizer,
     pub(super) screens: Arc<Screens>,
+    pub(super) recorder: Recorder,
 }
 
 /// What is to be sent, encoded.
@@ -93,6 +95,7 @@ impl State {
             last_organizer: LastOrganizer::default(),
             leases: Leases::new(gate),
             screens,
+            recorder: Recorder::default(),
             group,
         })
     }

@@ -33,6 +33,7 @@ pub(super) struct Tracks {
 }
 
 struct Own {
+    track: TrackId,
     kind: TrackKind,
     state: Arc<TrackState>,
     lease: Option<LeaseId>,
@@ -120,7 +121,8 @@ impl State {
                 (false, None)
             }
         };
-        self.tracks.own.insert(alias, Own { kind, state, lease });
+        self.tracks.own.insert(alias, Own { track, kind, state, lease });
+        self.record_sharing(track, kind);
         if !is_wanted {
             self.unpublish(alias);
         }
@@ -135,10 +137,16 @@ impl State {
         }
     }
 
+    /// The tracks that this member publishes.
+    pub(super) fn own_tracks(&self) -> Vec<(TrackId, TrackKind)> {
+        self.tracks.own.values().map(|own| (own.track, own.kind)).collect()
+    }
+
     pub(super) fn unpublish(&mut self, alias: TrackAlias) {
         if let Some(own) = self.tracks.own.remove(&alias) {
             own.state.end();
             self.send_control(&ClientMessage::Unpublish { alias });
+            self.record_sharing_end(own.track, own.kind);
         }
     }
 
@@ -219,6 +227,7 @@ impl State {
     pub(super) fn track_removed(&mut self, alias: TrackAlias, reason: TrackEndReason) {
         if let Some(own) = self.tracks.own.remove(&alias) {
             own.state.end();
+            self.record_sharing_end(own.track, own.kind);
             if let Some(lease) = own.lease {
                 self.drop_lease(lease);
             }

@@ -5,5 +5,6 @@ mod driving;
 mod handing_over;
 mod joining;
 mod membership;
+mod recording;
 mod screens;
 mod talking;

@@ -63,22 +63,24 @@ impl RecordBook {
         }
         let salt = RecordSalt::generate();
         let present = present(&salt, group);
-        sign(group, &salt, 1, NO_ENTRY, RecordFact::Began { present }, now)
+        sign(group, &salt, (1, NO_ENTRY), group.epoch(), RecordFact::Began { present }, now)
     }
 
-    /// The next entry of the record.
+    /// The next entry of the record: about something of the epoch `epoch`, the newest one but for what a commit did
+    /// and that has been followed by others meanwhile.
     ///
     /// # Errors
     /// See [`RecordSignError`].
     pub fn write(
         &self,
         group: &Group,
+        epoch: u64,
         fact: RecordFact,
         now: UnixSeconds,
     ) -> Result<Vec<u8>, RecordSignError> {
         let running = self.running.as_ref().ok_or(RecordSignError::Off)?;
         let (number, hash) = running.chain.head().ok_or(RecordSignError::Off)?;
-        sign(group, &running.salt, number + 1, hash, fact, now)
+        sign(group, &running.salt, (number + 1, hash), epoch, fact, now)
     }
 
     /// What the newest commit did, as an organizer states it; `asked` tells who of the removed had asked to leave, by
@@ -123,6 +125,10 @@ impl RecordBook {
             return Err(RecordRefused::Malformed);
         }
         check_signer(group, from, &salt, &entry.signer)?;
+        // Whoever came or went meanwhile would be in no entry: its signer begins again.
+        if entry.number == 1 && entry.epoch < group.epoch() {
+            return Ok(RecordAccepted::Behind);
+        }
         let seen = group.seen(entry.epoch).ok_or(RecordRefused::UnknownEpoch(entry.epoch))?;
         if seen.transcript != entry.transcript {
             return Err(RecordRefused::OtherTranscript);
@@ -173,19 +179,19 @@ impl RecordBook {
 fn sign(
     group: &Group,
     salt: &RecordSalt,
-    number: u64,
-    previous: [u8; 32],
+    (number, previous): (u64, [u8; 32]),
+    epoch: u64,
     fact: RecordFact,
     now: UnixSeconds,
 ) -> Result<Vec<u8>, RecordSignError> {
     if !group.is_active() {
         return Err(RecordSignError::Evicted);
     }
-    if fact.authority() == Authority::Organizer && !group.is_organizer() {
+    let seen = group.seen(epoch).ok_or(RecordSignError::Forgotten(epoch))?;
+    let identity = group.identity();
+    if fact.authority() == Authority::Organizer && !seen.organizers.contains(&identity.public_key()) {
         return Err(RecordSignError::NotAnOrganizer);
     }
-    let seen = group.newest_seen().ok_or(RecordSignError::Evicted)?;
-    let identity = group.identity();
     let entry = RecordEntry {
         record: salt.record(),
         number,

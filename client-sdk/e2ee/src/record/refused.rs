@@ -48,6 +48,9 @@ pub enum RecordSignError {
     /// Only organizers state this.
     #[error("only an organizer may state this in the record")]
     NotAnOrganizer,
+    /// It is about an epoch that is not remembered any more.
+    #[error("epoch {0} is too long ago to be recorded")]
+    Forgotten(u64),
     /// One was removed.
     #[error("no longer a member of the session")]
     Evicted,

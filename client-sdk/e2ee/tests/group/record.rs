@@ -38,7 +38,7 @@ impl Room {
     }
 
     fn write(&self, by: usize, fact: RecordFact) -> Vec<u8> {
-        self.books[by].write(&self.groups[by], fact, NOW).unwrap()
+        self.books[by].write(&self.groups[by], self.groups[by].epoch(), fact, NOW).unwrap()
     }
 
     fn hash(&self, subject: &str) -> SubjectHash {
@@ -99,7 +99,10 @@ fn a_record_is_one_chain_that_everybody_has() {
     let ended = room.write(0, RecordFact::Ended);
     room.tell(0, &ended);
     assert!(room.books.iter().all(|book| !book.is_on() && book.salt().is_none()));
-    assert_eq!(room.books[1].write(&room.groups[1], LEASE_END, NOW), Err(RecordSignError::Off));
+    assert_eq!(
+        room.books[1].write(&room.groups[1], room.groups[1].epoch(), LEASE_END, NOW),
+        Err(RecordSignError::Off)
+    );
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn leaves_and_removals_are_told_apart_and_organizers_named() {
 fn nobody_but_an_organizer_begins_ends_or_states_who_is_in() {
     let room = Room::recorded();
     for fact in [RecordFact::Ended, RecordFact::Joined(vec![]), RecordFact::Organizers(vec![])] {
-        let refused = room.books[1].write(&room.groups[1], fact, NOW);
+        let refused = room.books[1].write(&room.groups[1], room.groups[1].epoch(), fact, NOW);
         assert_eq!(refused, Err(RecordSignError::NotAnOrganizer));
     }
     let [_, ann, _] = &room.groups[..] else { panic!() };

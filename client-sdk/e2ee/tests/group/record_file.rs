@@ -39,7 +39,7 @@ impl Recorded {
     }
 
     fn state(&mut self, by: usize, fact: RecordFact) {
-        let message = self.books[by].write(&self.groups[by], fact, NOW).unwrap();
+        let message = self.books[by].write(&self.groups[by], self.groups[by].epoch(), fact, NOW).unwrap();
         self.tell(by, &message);
     }
 
@@ -152,7 +152,9 @@ fn an_entry_that_was_replaced_breaks_the_chain() {
     let mut recorded = Recorded::begin();
     recorded.state(0, LEASE_END);
     // The root organizer signs two entries 3: one that everybody gets, and one for the file.
-    let other = recorded.books[0].write(&recorded.groups[0], LEASE_END, UnixSeconds(NOW.0 + 9)).unwrap();
+    let other = recorded.books[0]
+        .write(&recorded.groups[0], recorded.groups[0].epoch(), LEASE_END, UnixSeconds(NOW.0 + 9))
+        .unwrap();
     let mut book = recorded.books[1].clone();
     let accepted = book.accept(&recorded.groups[1], LeafIndex(0), &other).unwrap();
     let RecordAccepted::Added { signed, .. } = accepted else { panic!() };
@@ -279,7 +281,8 @@ fn who_joins_later_verifies_from_there_on() {
     recorded.record_epoch();
     let (mut file, mut lines) = RecordFile::begin(&recorded.groups[3], recorded.books[3].salt());
     for number in 3..5 {
-        let message = recorded.books[0].write(&recorded.groups[0], LEASE_END, NOW).unwrap();
+        let message =
+            recorded.books[0].write(&recorded.groups[0], recorded.groups[0].epoch(), LEASE_END, NOW).unwrap();
         let accepted = recorded.books[3].accept(&recorded.groups[3], LeafIndex(0), &message).unwrap();
         let RecordAccepted::Added { signed, .. } = accepted else { panic!() };
         assert_eq!(signed.entry().number, number);
