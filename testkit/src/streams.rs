@@ -1,6 +1,6 @@
 use super::within;
 use bytes::Bytes;
-use isi_wire::limits::LOG_ITEM_BYTES_MAX;
+use isi_wire::limits::WELCOME_BYTES_MAX;
 use isi_wire::{DecodeError, FrameBuffer, GroupHeader, LogEntry, StreamType};
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 
@@ -71,7 +71,7 @@ impl LogReader {
         let mut first = [0; 1];
         within(stream.read_exact(&mut first)).await.unwrap();
         assert_eq!(StreamType::decode(&mut &first[..]), Ok(StreamType::Log));
-        Self { stream, buffer: FrameBuffer::new(LOG_ITEM_BYTES_MAX) }
+        Self { stream, buffer: FrameBuffer::new(WELCOME_BYTES_MAX + 64) }
     }
 
     /// Tells the relay that nobody reads the log.

@@ -4,8 +4,12 @@
 pub const CONTROL_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Longest token in a join or a refresh.
 pub const TOKEN_BYTES_MAX: usize = 4096;
-/// Longest log item: a commit with all its Welcomes, or one entry.
+/// Longest log item, a commit or another entry, but for a Welcome.
 pub const LOG_ITEM_BYTES_MAX: usize = 1024 * 1024;
+/// Longest Welcome: it carries the tree with everybody's statement, up to some 2 MiB for the largest session.
+pub const WELCOME_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Longest frame of a client's log stream: a commit with its Welcome. Who may make no commits keeps to one item.
+pub const COMMIT_UPLOAD_BYTES_MAX: usize = LOG_ITEM_BYTES_MAX + WELCOME_BYTES_MAX;
 /// Longest payload of a message, proposal or join request in the log.
 pub const LOG_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Most Welcomes in one commit upload.

@@ -1,6 +1,6 @@
 use crate::class::byte_enum;
 use crate::codec::{Field, decode_whole, get_bytes, get_list, get_option, get_u8, put_bytes, put_option};
-use crate::limits::{LOG_ITEM_BYTES_MAX, LOG_PAYLOAD_BYTES_MAX, WELCOMES_PER_COMMIT_MAX};
+use crate::limits::{LOG_ITEM_BYTES_MAX, LOG_PAYLOAD_BYTES_MAX, WELCOME_BYTES_MAX, WELCOMES_PER_COMMIT_MAX};
 use crate::{Audience, DecodeError, Frame, LogPosition, ParticipantId, RequestId, get_varint, put_varint};
 use bytes::Bytes;
 
@@ -42,7 +42,7 @@ pub enum LogUpload {
         request: RequestId,
         /// Where the committer believes the log stands.
         expected: LogPosition,
-        /// The commit, at most [`LOG_ITEM_BYTES_MAX`] bytes with its Welcome.
+        /// The commit, at most [`LOG_ITEM_BYTES_MAX`] bytes.
         commit: Bytes,
         /// For those it adds.
         welcome: Option<Welcome>,
@@ -54,7 +54,7 @@ pub enum LogUpload {
 pub struct Welcome {
     /// For whom, at most [`WELCOMES_PER_COMMIT_MAX`]; each gets an entry of its own, in this order.
     pub participants: Vec<ParticipantId>,
-    /// Opaque.
+    /// Opaque, at most [`WELCOME_BYTES_MAX`] bytes.
     pub payload: Bytes,
 }
 
@@ -123,7 +123,7 @@ impl LogUpload {
                 welcome: get_option(input, "welcome", |input| {
                     Ok(Welcome {
                         participants: get_list(input, "participants", WELCOMES_PER_COMMIT_MAX, Field::get)?,
-                        payload: get_bytes(input, "welcome", LOG_ITEM_BYTES_MAX)?,
+                        payload: get_bytes(input, "welcome", WELCOME_BYTES_MAX)?,
                     })
                 })?,
             }),
@@ -135,14 +135,22 @@ impl LogUpload {
 impl LogEntry {
     /// Appends the entry as a frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut body = Vec::with_capacity(self.payload.len() + 32);
+        self.encode_head(out);
+        out.extend_from_slice(&self.payload);
+    }
+
+    /// Appends the frame without the payload's bytes, which are its last: one payload may stand behind many heads.
+    pub fn encode_head(&self, out: &mut Vec<u8>) {
+        let mut body = Vec::with_capacity(32);
         put_varint(&mut body, self.sequence);
         self.sender.put(&mut body);
         self.kind.put(&mut body);
         put_varint(&mut body, self.last_handshake);
         body.push(u8::from(self.directed));
-        put_bytes(&mut body, &self.payload);
-        Frame::encode(0x01, &body, out);
+        put_varint(&mut body, self.payload.len() as u64);
+        put_varint(out, 0x01);
+        put_varint(out, (body.len() + self.payload.len()) as u64);
+        out.extend_from_slice(&body);
     }
 
     /// Decodes a frame of the relay's log stream.
@@ -164,7 +172,7 @@ impl LogEntry {
                         return Err(DecodeError::InvalidValue { field: "directed", value: u64::from(value) });
                     }
                 },
-                payload: get_bytes(input, "payload", LOG_ITEM_BYTES_MAX)?,
+                payload: get_bytes(input, "payload", WELCOME_BYTES_MAX)?,
             }),
             value => Err(DecodeError::UnknownType { what: "log entry", value }),
         })

@@ -2,7 +2,7 @@ use super::FrameReader;
 use crate::error::Disconnected;
 use crate::limits::STREAM_HEADERS_PENDING_MAX;
 use bytes::{Bytes, BytesMut};
-use isi_wire::limits::LOG_ITEM_BYTES_MAX;
+use isi_wire::limits::WELCOME_BYTES_MAX;
 use isi_wire::{DecodeError, GroupHeader, ObjectBuffer, ResetCode, StreamType};
 use quinn::{ReadError, RecvStream, VarInt};
 use tokio::task::JoinSet;
@@ -121,8 +121,8 @@ fn parse_header(input: &mut Bytes) -> Result<Option<GroupHeader>, DecodeError> {
 }
 
 fn log_reader(stream: RecvStream, rest: &[u8]) -> FrameReader {
-    // Frames of the relay hold one item of at most LOG_ITEM_BYTES_MAX and its few fields.
-    let mut reader = FrameReader::new(stream, LOG_ITEM_BYTES_MAX + 64);
+    // Frames of the relay hold one item of at most WELCOME_BYTES_MAX and its few fields.
+    let mut reader = FrameReader::new(stream, WELCOME_BYTES_MAX + 64);
     reader.push(rest);
     reader
 }

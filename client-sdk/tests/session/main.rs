@@ -1,10 +1,12 @@
 //! Sessions over a real relay in this process.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
+mod admission;
 mod driving;
 mod handing_over;
 mod joining;
 mod membership;
+mod organizers;
 mod recording;
 mod screens;
 mod talking;

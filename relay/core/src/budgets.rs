@@ -4,7 +4,7 @@
 use isi_wire::DeliveryClass;
 use isi_wire::limits::{
     LOG_ITEM_BYTES_MAX, OBJECT_BYTES_MAX, PARTICIPANTS_PER_SESSION_MAX, TRACKS_PER_SESSION_MAX,
-    WELCOME_RESIDENCE_MS_MAX,
+    WELCOME_BYTES_MAX, WELCOME_RESIDENCE_MS_MAX,
 };
 
 /// Input waiting for its receiver. Over it the track is closed and both sides are told: nothing that would
@@ -19,13 +19,15 @@ pub const MEDIA: ClassBudget = ClassBudget { bytes_max: 2 * OBJECT_BYTES_MAX, ms
 /// Bulk of one group waiting for a receiver. Over the bytes the sender waits; a receiver that lets them lie
 /// for the time is reset, and may resume from its offset.
 pub const BULK: ClassBudget = ClassBudget { bytes_max: 1024 * 1024, ms_max: 10_000 };
-/// Log entries waiting for one receiver: twice the largest. Over it the oldest are skipped and the gap told.
-pub const LOG_RECEIVER_BYTES_MAX: usize = 2 * LOG_ITEM_BYTES_MAX;
+/// Log entries waiting for one receiver: the largest Welcome and the largest of the others. Over it the oldest are skipped
+/// and the gap told.
+pub const LOG_RECEIVER_BYTES_MAX: usize = WELCOME_BYTES_MAX + LOG_ITEM_BYTES_MAX;
 /// Log entries kept for everyone and for those who come back. Over it the oldest go.
 pub const LOG_RECENT: ClassBudget = ClassBudget { bytes_max: 4 * LOG_ITEM_BYTES_MAX, ms_max: 60_000 };
-/// Welcomes kept until acknowledged. Over the bytes a commit is refused (`Limit`); over the time they go.
+/// Welcomes kept until acknowledged, each once for all whom its commit adds: four of the largest. Over the bytes a commit is
+/// refused (`Limit`); over the time they go.
 pub const WELCOMES: ClassBudget =
-    ClassBudget { bytes_max: 4 * LOG_ITEM_BYTES_MAX, ms_max: WELCOME_RESIDENCE_MS_MAX };
+    ClassBudget { bytes_max: 4 * WELCOME_BYTES_MAX, ms_max: WELCOME_RESIDENCE_MS_MAX };
 /// Ciphertext of group streams and datagrams in memory. Over it the oldest media is reset, bulk waits at half.
 pub const RESIDENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Of it, what one participant's tracks may hold. Over it the oldest media of those tracks is reset, their bulk

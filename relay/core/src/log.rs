@@ -6,6 +6,7 @@ use crate::{ClassBudget, SubjectId, Timestamp};
 use bytes::Bytes;
 use isi_wire::{EntryKind, Incarnation, LogEntry, LogPosition, ParticipantId, TrackKind};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Entries in memory: the recent ones, and Welcomes that nobody has acknowledged.
 #[derive(Debug)]
@@ -28,7 +29,10 @@ pub(crate) struct Shelf {
 /// An entry, encoded once for all its readers.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// All of it, or for a Welcome all but the payload.
     pub(crate) frame: Bytes,
+    /// A Welcome's, held once for all whom its commit adds.
+    pub(crate) shared: Option<Arc<Bytes>>,
     pub(crate) at: Timestamp,
     pub(crate) readers: Readers,
     is_message: bool,
@@ -43,13 +47,21 @@ pub(crate) enum Readers {
     One(ParticipantId, SubjectId),
 }
 
-/// What is to be sequenced.
+/// What is to be sequenced. Welcomes have [`NewWelcome`].
 #[derive(Debug)]
 pub(crate) struct NewEntry {
     pub(crate) sender: ParticipantId,
     pub(crate) kind: EntryKind,
     pub(crate) readers: Readers,
     pub(crate) payload: Bytes,
+}
+
+/// One commit's Welcome for one of those it adds.
+#[derive(Debug)]
+pub(crate) struct NewWelcome {
+    pub(crate) sender: ParticipantId,
+    pub(crate) readers: Readers,
+    pub(crate) payload: Arc<Bytes>,
 }
 
 impl Log {
@@ -88,8 +100,27 @@ impl Log {
             self.position.last_handshake = sequence;
         }
         let is_message = new.kind == EntryKind::Message;
-        let shelf = if new.kind == EntryKind::Welcome { &mut self.welcomes } else { &mut self.recent };
-        shelf.put(sequence, Entry { frame: frame.into(), at: now, readers: new.readers, is_message }, gauge);
+        let (frame, readers) = (frame.into(), new.readers);
+        self.recent.put(sequence, Entry { frame, shared: None, at: now, readers, is_message }, gauge);
+        sequence
+    }
+
+    /// Gives a Welcome its place, right after its commit. Of a large tree there is one copy, however many come in by it.
+    pub(crate) fn append_welcome(&mut self, now: Timestamp, new: NewWelcome, gauge: &mut Gauge) -> u64 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        let entry = LogEntry {
+            sequence,
+            sender: new.sender,
+            kind: EntryKind::Welcome,
+            last_handshake: self.position.last_handshake,
+            directed: true,
+            payload: Bytes::clone(&new.payload),
+        };
+        let mut head = Vec::with_capacity(FRAME_OVERHEAD_BYTES);
+        entry.encode_head(&mut head);
+        let (frame, shared, readers) = (head.into(), Some(new.payload), new.readers);
+        self.welcomes.put(sequence, Entry { frame, shared, at: now, readers, is_message: false }, gauge);
         sequence
     }
 
@@ -145,7 +176,13 @@ impl Log {
 
     #[cfg(test)]
     pub(crate) fn counted_bytes(&self) -> usize {
-        self.since(0).iter().map(|(_, entry)| entry.frame.len()).sum()
+        let entries = self.since(0);
+        let shared: std::collections::BTreeMap<_, _> = entries
+            .iter()
+            .filter_map(|(_, entry)| entry.shared.as_ref())
+            .map(|shared| (Arc::as_ptr(shared), shared.len()))
+            .collect();
+        entries.iter().map(|(_, entry)| entry.frame.len()).sum::<usize>() + shared.values().sum::<usize>()
     }
 }
 
@@ -155,15 +192,25 @@ impl Shelf {
     }
 
     fn put(&mut self, sequence: u64, entry: Entry, gauge: &mut Gauge) {
-        self.bytes += entry.frame.len();
-        gauge.add_log(entry.frame.len());
+        // The first of those who share a payload brings it.
+        let is_first = |shared: &Arc<Bytes>| {
+            let before = self.entries.last_key_value().and_then(|(_, before)| before.shared.as_ref());
+            !before.is_some_and(|before| Arc::ptr_eq(before, shared))
+        };
+        let shared = entry.shared.as_ref().filter(|shared| is_first(shared));
+        let bytes = entry.frame.len() + shared.map_or(0, |shared| shared.len());
+        self.bytes += bytes;
+        gauge.add_log(bytes);
         self.entries.insert(sequence, entry);
     }
 
     fn remove(&mut self, sequence: u64, gauge: &mut Gauge) {
         if let Some(entry) = self.entries.remove(&sequence) {
-            self.bytes -= entry.frame.len();
-            gauge.sub_log(entry.frame.len());
+            // The last one takes it along.
+            let shared = entry.shared.and_then(Arc::into_inner);
+            let bytes = entry.frame.len() + shared.map_or(0, |shared| shared.len());
+            self.bytes -= bytes;
+            gauge.sub_log(bytes);
         }
     }
 
@@ -182,6 +229,11 @@ impl Shelf {
 }
 
 impl Entry {
+    /// As many as its reader gets.
+    pub(crate) fn len(&self) -> usize {
+        self.frame.len() + self.shared.as_ref().map_or(0, |shared| shared.len())
+    }
+
     /// Whether `participant` reads it as it is sequenced.
     pub(crate) fn is_for(&self, participant: &Participant) -> bool {
         let may_read = !self.is_message || participant.grants.subscribe.contains(TrackKind::Message);

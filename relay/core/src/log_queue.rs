@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// Log entries on their way to one receiver: numbers only, the entries are held once by the log.
@@ -7,6 +8,8 @@ pub(crate) struct LogQueue {
     pending: VecDeque<(u64, usize)>,
     bytes: usize,
     lost: Option<(u64, u64)>,
+    /// Of the entry whose frame's head was given out last: shared with other receivers.
+    payload: Option<Bytes>,
 }
 
 impl LogQueue {
@@ -36,6 +39,15 @@ impl LogQueue {
         let (sequence, bytes) = self.pending.pop_front()?;
         self.bytes -= bytes;
         Some(sequence)
+    }
+
+    /// What has to follow the head that is given out.
+    pub(crate) fn set_payload(&mut self, payload: Option<Bytes>) {
+        self.payload = payload;
+    }
+
+    pub(crate) const fn take_payload(&mut self) -> Option<Bytes> {
+        self.payload.take()
     }
 
     /// Entries from `first` to `last` will not come.

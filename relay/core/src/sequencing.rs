@@ -1,15 +1,17 @@
 //! Uploads to the log: who may append what, compare-and-set for commits, delivery, resume.
 
 use crate::arena::Key;
-use crate::log::{NewEntry, Readers};
+use crate::log::{NewEntry, NewWelcome, Readers};
 use crate::participant::Participant;
 use crate::timers::Timer;
 use crate::{Session, SessionLimits, SubjectId, Timestamp, Violation, Write};
 use bytes::Bytes;
+use isi_wire::limits::{COMMIT_UPLOAD_BYTES_MAX, LOG_ITEM_BYTES_MAX};
 use isi_wire::{
     Audience, CloseCode, EntryKind, Incarnation, LogPosition, LogUpload, ParticipantId, RefuseReason,
     RelayMessage, RequestId, TrackKind, Welcome,
 };
+use std::sync::Arc;
 
 impl Session {
     /// Sequences what a client uploads. It is answered by `Appended` or `Refused`; readers get the entry, the
@@ -102,7 +104,9 @@ impl Session {
             welcome.unwrap_or(Welcome { participants: Vec::new(), payload: Bytes::new() });
         let readers = participants.into_iter().map(|new| Ok(Readers::One(new, self.subject(new)?)));
         let readers = readers.collect::<Result<Vec<_>, RefuseReason>>()?;
-        let bytes = readers.len() * (payload.len() + WELCOME_OVERHEAD_BYTES);
+        // The payload is held once for all of them.
+        let held = if readers.is_empty() { 0 } else { payload.len() };
+        let bytes = held + readers.len() * WELCOME_OVERHEAD_BYTES;
         if self.log.welcome_bytes() + bytes > self.limits.welcomes.bytes_max {
             return Err(RefuseReason::Limit);
         }
@@ -110,10 +114,15 @@ impl Session {
         let everyone =
             NewEntry { sender, kind: EntryKind::Commit, readers: Readers::Everyone, payload: commit };
         let first = self.sequence(now, everyone);
-        for readers in readers {
-            let payload = payload.clone();
-            self.sequence(now, NewEntry { sender, kind: EntryKind::Welcome, readers, payload });
-        }
+        let payload = Arc::new(payload);
+        let (log, gauge) = (&mut self.log, &mut self.gauge);
+        let append = |readers| {
+            log.append_welcome(now, NewWelcome { sender, readers, payload: Arc::clone(&payload) }, gauge)
+        };
+        let sequences: Vec<_> = readers.into_iter().map(append).collect();
+        // From here on the log alone holds it: it counts the last entry that lets go of it.
+        drop(payload);
+        sequences.into_iter().for_each(|sequence| self.deliver(now, sequence));
         Ok(first)
     }
 
@@ -158,15 +167,19 @@ impl Session {
     /// Gives an entry its number and puts it before its readers.
     fn sequence(&mut self, now: Timestamp, new: NewEntry) -> u64 {
         let sequence = self.log.append(now, new, &mut self.gauge);
+        self.deliver(now, sequence);
+        sequence
+    }
+
+    fn deliver(&mut self, now: Timestamp, sequence: u64) {
         self.stats.log_entries += 1;
         if let Some(entry) = self.log.get(sequence) {
-            let bytes = entry.frame.len();
+            let bytes = entry.len();
             self.stats.classes.log.bytes_in += bytes as u64;
             let readers = self.peers.select(|peer| entry.is_for(peer));
             readers.into_iter().for_each(|key| self.queue_entry(key, sequence, bytes));
         }
         self.trim_log(now);
-        sequence
     }
 
     fn queue_entry(&mut self, key: Key<Participant>, sequence: u64, bytes: usize) {
@@ -183,15 +196,31 @@ impl Session {
         welcome.into_iter().for_each(|at| self.timers.arm(Timer::Welcome, at));
     }
 
+    /// Longest frame that this client may send on its log stream.
+    #[must_use]
+    pub fn log_upload_bytes_max(&self, from: ParticipantId) -> usize {
+        let admits = |key| self.peers.all[key].grants.controls.admit;
+        if self.peers.present(from).is_some_and(admits) {
+            COMMIT_UPLOAD_BYTES_MAX
+        } else {
+            LOG_ITEM_BYTES_MAX
+        }
+    }
+
     /// The next entry for one receiver, or the gap where it should be.
     pub(crate) fn next_log(&mut self, to: Key<Participant>) -> Option<Write> {
         let queue = &mut self.peers.all[to].log;
+        if let Some(payload) = queue.take_payload() {
+            return Some(Write::Log(payload));
+        }
         self.stats.log_entries_skipped += queue.skip_missing(|sequence| self.log.get(sequence).is_some());
         if let Some((first, last)) = queue.take_lost() {
             return Some(Write::Control(RelayMessage::LogGap { first, last }));
         }
         let entry = self.log.get(queue.pop()?)?;
-        self.stats.classes.log.bytes_out += entry.frame.len() as u64;
+        self.stats.classes.log.bytes_out += entry.len() as u64;
+        // The payload is the next step, whatever becomes of the entry meanwhile.
+        queue.set_payload(entry.shared.as_deref().cloned());
         Some(Write::Log(entry.frame.clone()))
     }
 
@@ -210,7 +239,7 @@ impl Session {
         let entries = self.log.since(next.max(1)).into_iter();
         let missed: Vec<_> = entries
             .filter(|(_, entry)| entry.is_for(peer) || came_back(entry.readers))
-            .map(|(sequence, entry)| (sequence, entry.frame.len()))
+            .map(|(sequence, entry)| (sequence, entry.len()))
             .collect();
         if next.max(1) < complete_from {
             self.peers.all[key].log.lose(next.max(1), complete_from - 1);

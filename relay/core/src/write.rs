@@ -28,7 +28,7 @@ impl WriteRoom {
 pub enum Write {
     /// Write it to the control stream.
     Control(RelayMessage),
-    /// Write this frame, already encoded, to the log stream.
+    /// Write these bytes to the log stream: a frame, already encoded, or a Welcome's head and then its payload.
     Log(Bytes),
     /// The next step of one unidirectional stream. Its bytes are in the `chunks` given to
     /// [`next_write`](crate::Session::next_write), shared with all receivers.

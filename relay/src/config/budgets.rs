@@ -3,7 +3,7 @@
 use super::ConfigError;
 use super::file::bounded;
 use isi_relay_core::{ClassBudget, SessionLimits};
-use isi_wire::limits::{LOG_ITEM_BYTES_MAX, WELCOME_RESIDENCE_MS_MAX};
+use isi_wire::limits::{LOG_ITEM_BYTES_MAX, WELCOME_BYTES_MAX, WELCOME_RESIDENCE_MS_MAX};
 use serde::Deserialize;
 
 const MIB: usize = 1024 * 1024;
@@ -54,22 +54,23 @@ pub(super) fn apply(
 ) -> Result<SessionLimits, ConfigError> {
     let limits = memory(limits, session)?;
     let class = |keys, file, default| budget(keys, file, default, CLASS_BYTES_MIN, CLASS_MS);
-    let log = |keys, file, default, ms| budget(keys, file, default, LOG_ITEM_BYTES_MAX, ms);
     Ok(SessionLimits {
         input: class(["budgets.input.bytes_max", "budgets.input.ms_max"], &budgets.input, limits.input)?,
         live: class(["budgets.live.bytes_max", "budgets.live.ms_max"], &budgets.live, limits.live)?,
         media: class(["budgets.media.bytes_max", "budgets.media.ms_max"], &budgets.media, limits.media)?,
         bulk: class(["budgets.bulk.bytes_max", "budgets.bulk.ms_max"], &budgets.bulk, limits.bulk)?,
-        log_recent: log(
+        log_recent: budget(
             ["budgets.log.bytes_max", "budgets.log.ms_max"],
             &budgets.log,
             limits.log_recent,
+            LOG_ITEM_BYTES_MAX,
             CLASS_MS,
         )?,
-        welcomes: log(
+        welcomes: budget(
             ["budgets.welcomes.bytes_max", "budgets.welcomes.ms_max"],
             &budgets.welcomes,
             limits.welcomes,
+            WELCOME_BYTES_MAX,
             (1_000, WELCOME_RESIDENCE_MS_MAX),
         )?,
         ..limits
@@ -103,7 +104,7 @@ fn memory(limits: SessionLimits, file: &Session) -> Result<SessionLimits, Config
             "session.log_waiting_bytes_per_receiver_max",
             file.log_waiting_bytes_per_receiver_max,
             limits.log_receiver_bytes_max,
-            (LOG_ITEM_BYTES_MAX, BYTES_MAX),
+            (WELCOME_BYTES_MAX, BYTES_MAX),
         )?,
         ..limits
     })

@@ -8,7 +8,6 @@ use crate::room::OpenGroup;
 use crate::workers::Urgent;
 use bytes::Bytes;
 use isi_relay_core::{GroupRefused, PushOutcome};
-use isi_wire::limits::LOG_ITEM_BYTES_MAX;
 use isi_wire::{CloseCode, DecodeError, GroupHeader, LogUpload, ResetCode, StreamType};
 use quinn::{ReadError, RecvStream, VarInt};
 use std::collections::VecDeque;
@@ -136,7 +135,8 @@ async fn read_log(stream: RecvStream, first: &[u8], peer: &Peer) -> Result<(), E
     if peer.log_taken.swap(true, Ordering::Relaxed) {
         return Err(End::violation(CloseCode::ProtocolViolation));
     }
-    let mut frames = FrameReader::new(stream, LOG_ITEM_BYTES_MAX, rates::log_uploads(Instant::now()));
+    let bytes_max = peer.seat.with(|session, _, from| session.log_upload_bytes_max(from));
+    let mut frames = FrameReader::new(stream, bytes_max, rates::log_uploads(Instant::now()));
     frames.push(first);
     while let Some(frame) = frames.next().await? {
         let upload = LogUpload::decode(frame)?;

@@ -131,12 +131,13 @@ fn budgets_are_set_one_by_one_and_refused_with_their_key() {
         ("session", "resident_bytes_max", 1_048_575, "1048576 to 68719476736"),
         ("session", "resident_bytes_per_publisher_max", 67_108_865, "1048576 to 67108864"),
         ("session", "waiting_bytes_per_receiver_max", 67_108_865, "1048576 to 67108864"),
-        ("session", "log_waiting_bytes_per_receiver_max", 1_000, "1048576 to 68719476736"),
+        ("session", "log_waiting_bytes_per_receiver_max", 1_000, "4194304 to 68719476736"),
         ("budgets.input", "bytes_max", 4_095, "4096 to 68719476736"),
         ("budgets.live", "ms_max", 49, "50 to 600000"),
         ("budgets.media", "ms_max", 600_001, "50 to 600000"),
         ("budgets.bulk", "bytes_max", 0, "4096 to 68719476736"),
         ("budgets.log", "bytes_max", 1_048_575, "1048576 to 68719476736"),
+        ("budgets.welcomes", "bytes_max", 4_194_303, "4194304 to 68719476736"),
         ("budgets.welcomes", "ms_max", 30_001, "1000 to 30000"),
     ] {
         let error = load(&format!("{MINIMAL}[{table}]\n{key} = {value}\n")).unwrap_err().to_string();

@@ -17,6 +17,7 @@
 //! | a stolen token, also while its owner is in | `tokens::a_stolen_token_before_and_while_its_owner_uses_it` | the token names a key | `relay/src/admission/mod.rs` |
 //! | a proof of another connection | `tokens::a_proof_of_another_connection` | nonces and TLS exporter are signed | `wire/src/proof.rs`, `relay/src/admission/mod.rs` |
 //! | a viewer that shares | `rights::a_viewer_shares_a_screen` | the token's `pub` | `relay/core/src/directory.rs` |
+//! | a viewer that shares by a token that allows it | `rights::a_viewer_with_a_participants_token_shares_a_screen` | the role in its statement, in every member | `client-sdk/src/rights.rs`, `client-sdk/src/driver/shown.rs` |
 //! | a participant's commit | `rights::a_participant_uploads_a_commit` | the token's `ctl` | `relay/core/src/sequencing.rs` |
 //! | a commit of a member that is no organizer | `rights::a_member_that_is_no_organizer_removes_another` | every member's rules | `client-sdk/e2ee/src/rules.rs` |
 //! | a stranger with a token and a statement | `rights::a_stranger_asks_to_be_let_in_without_the_invitations_secret` | the invitation's secret | `client-sdk/e2ee/src/group/admission.rs` |

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use isi_account::Role;
-use isi_client::{Event, Invitation, PublishError, Refusal, Refused, RequestError};
+use isi_client::{Event, Invitation, PublishError, Refused};
 use isi_e2ee::{HandshakeError, JoinRequestRefused, ProposalKind, RuleViolation};
 use isi_testkit::{Client, World};
 use isi_wire::{
@@ -33,8 +33,7 @@ async fn refusal(client: &mut Client, request: RequestId) -> RefuseReason {
 async fn a_viewer_shares_a_screen() {
     let world = World::start();
     let (mut root, [viewer]) = world.people([Role::Viewer]).await;
-    let forbidden = PublishError::Request(RequestError::Refused(Refusal::Forbidden));
-    assert_eq!(viewer.session.publish_screen().await.unwrap_err(), forbidden);
+    assert_eq!(viewer.session.publish_screen().await.unwrap_err(), PublishError::RoleForbids);
     let mut raw = world.relay.join(Role::Viewer, world.session).await;
     let request = raw.request();
     let (kind, class, audience) = (TrackKind::Screen, DeliveryClass::Media, Audience::Everyone);
@@ -42,6 +41,40 @@ async fn a_viewer_shares_a_screen() {
     assert_eq!(refusal(&mut raw, request).await, RefuseReason::Forbidden);
     viewer.session.send("sorry").await.unwrap();
     root.hear_text("sorry").await;
+}
+
+/// The relay lets it through, or is in league with it: what counts is the role in the member's statement.
+#[tokio::test]
+async fn a_viewer_with_a_participants_token_shares_a_screen() {
+    let world = World::start();
+    let (mut root, [mut other]) = world.people([Role::Participant]).await;
+    let invitation = root.session.invite().await.unwrap();
+    let mut rogue =
+        Rogue::join_with_token(&world, Role::Participant, Role::Viewer, "rogue", &invitation).await;
+    root.until_online(3).await;
+    other.until_online(3).await;
+    let request = rogue.client.request();
+    let (kind, class, audience) = (TrackKind::Screen, DeliveryClass::Media, Audience::Everyone);
+    rogue.client.say(&ClientMessage::Publish { request, track: TrackId(2), kind, class, audience }).await;
+    rogue
+        .client
+        .hear(|message| {
+            matches!(message, RelayMessage::Published { request: r, .. } if r == request).then_some(())
+        })
+        .await;
+    for person in [&mut root, &mut other] {
+        let rogue = person.member("rogue").await;
+        let refused = person
+            .hear(|event| match event {
+                Event::Refused { from, why } => Some((*from, *why)),
+                Event::TrackAvailable(track) => panic!("shown: {track:?}"),
+                _ => None,
+            })
+            .await;
+        assert_eq!(refused, (Some(rogue), Refused::RoleForbids(TrackKind::Screen)));
+    }
+    other.session.send("who was that?").await.unwrap();
+    root.hear_text("who was that?").await;
 }
 
 /// A token and a statement are not enough: whoever made the invitation has its secret as well.

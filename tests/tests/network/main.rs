@@ -7,6 +7,7 @@
 mod actors;
 mod input;
 mod journal;
+mod organizers;
 mod paths;
 mod people;
 mod trouble;

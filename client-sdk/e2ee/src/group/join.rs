@@ -10,7 +10,7 @@ use crate::rules::{RuleViolation, check_organizers, check_size, leaf_index, veri
 use crate::{EpochSwitch, GroupProfile, Keyring, LeafIndex, MonotonicMs, UnixSeconds};
 use ed25519_dalek::SigningKey;
 use isi_wire::SessionId;
-use isi_wire::limits::LOG_ITEM_BYTES_MAX;
+use isi_wire::limits::WELCOME_BYTES_MAX;
 use openmls::group::{GroupContext, MlsGroup, StagedWelcome, WelcomeError};
 use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, Welcome};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tls_codec::Deserialize as _;
 /// the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WelcomeRefused {
-    /// Not a Welcome, or longer than a log item.
+    /// Not a Welcome, or longer than one may be.
     #[error("not a Welcome")]
     Malformed,
     /// For another key package, or for one that was used already.
@@ -170,7 +170,7 @@ impl Expectation<'_> {
 }
 
 fn parse(welcome: &[u8], profile: GroupProfile) -> Result<Welcome, WelcomeRefused> {
-    if welcome.len() > LOG_ITEM_BYTES_MAX {
+    if welcome.len() > WELCOME_BYTES_MAX {
         return Err(WelcomeRefused::Malformed);
     }
     // Before MLS looks at it: then the key package is not used up.

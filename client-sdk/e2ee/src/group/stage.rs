@@ -5,7 +5,7 @@ use crate::invitation::InvitationId;
 use crate::rules::{Before, Changes, RuleViolation};
 use crate::{LeafIndex, Role, UnixSeconds};
 use ed25519_dalek::SigningKey;
-use isi_wire::limits::{LOG_ITEM_BYTES_MAX, WELCOMES_PER_COMMIT_MAX};
+use isi_wire::limits::{LOG_ITEM_BYTES_MAX, WELCOME_BYTES_MAX, WELCOMES_PER_COMMIT_MAX};
 use openmls::group::CommitMessageBundle;
 use openmls::prelude::{KeyPackage, LeafNodeIndex, LeafNodeParameters};
 use openmls_traits::OpenMlsProvider as _;
@@ -37,8 +37,8 @@ pub enum StageError {
     /// One cannot remove oneself.
     #[error("a commit cannot remove its maker; send a leave proposal")]
     CannotRemoveSelf,
-    /// More than [`WELCOMES_PER_COMMIT_MAX`] applicants, or more bytes than a log item may have.
-    #[error("the commit and its Welcomes do not fit into one log item; admit fewer at once")]
+    /// More than [`WELCOMES_PER_COMMIT_MAX`] applicants, or more bytes than a log item or a Welcome may have.
+    #[error("the commit or its Welcome does not fit into one log item; admit fewer at once")]
     TooLarge,
     /// An applicant cannot come in now, or not together with the others.
     #[error("an applicant cannot be admitted: {0}")]
@@ -99,7 +99,7 @@ impl Group {
         };
         let staged = self.stage(plan, CommitReason::Admit, now)?;
         let welcome_bytes = staged.welcome.as_ref().ok_or(StageError::Library)?.len();
-        if staged.commit.len() + welcome_bytes > LOG_ITEM_BYTES_MAX {
+        if welcome_bytes > WELCOME_BYTES_MAX {
             self.discard_staged();
             return Err(StageError::TooLarge);
         }

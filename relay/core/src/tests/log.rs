@@ -154,16 +154,48 @@ fn a_welcome_is_kept_until_acknowledged_or_for_its_time() {
     world.control(3, ClientMessage::AcknowledgeWelcome { sequence: 2 });
     assert_eq!(world.session.stats().log_bytes, both, "it is another's");
     world.control(2, ClientMessage::AcknowledgeWelcome { sequence: 2 });
-    assert_eq!(world.session.stats().log_bytes, both / 2);
+    let one = world.session.stats().log_bytes;
+    assert!(0 < one && one < both, "{one} of {both}");
     world.later_ms(budgets::WELCOMES.ms_max - 1);
-    assert_eq!(world.session.stats().log_bytes, both / 2);
+    assert_eq!(world.session.stats().log_bytes, one);
     world.later_ms(1);
     assert_eq!(world.session.stats().log_bytes, 0);
 }
 
 #[test]
+fn a_welcome_is_held_once_for_all_whom_it_lets_in() {
+    let mut world = World::with(4);
+    let (request, payload) = (world.request(), Bytes::from(vec![7; 100_000]));
+    let participants = [2, 3, 4].map(id).to_vec();
+    let welcome = Some(Welcome { participants, payload: payload.clone() });
+    let upload = LogUpload::Commit { request, expected: position(0), commit: Bytes::new(), welcome };
+    world.upload(1, upload);
+    let held = world.session.stats().log_bytes;
+    assert!((100_000..100_400).contains(&held), "{held}");
+    let pieces = [2, 3, 4].map(|who| {
+        let (session, mut chunks) = (&mut world.session, Vec::new());
+        let next = || session.next_write(world.now, id(who), crate::WriteRoom::ALL, &mut chunks);
+        let written = std::iter::from_fn(next).filter_map(|write| match write {
+            crate::Write::Log(bytes) => Some(bytes),
+            _ => None,
+        });
+        // The commit, the Welcome's head, and its payload.
+        let [_, head, piece] = &written.collect::<Vec<_>>()[..] else { panic!("three pieces") };
+        assert!(head.len() < 48);
+        piece.as_ptr()
+    });
+    assert_eq!(pieces, [payload.as_ptr(); 3]);
+    for (sequence, who) in [(2, 2), (3, 3)] {
+        world.control(who, ClientMessage::AcknowledgeWelcome { sequence });
+        assert!(world.session.stats().log_bytes > 100_000, "others have not acknowledged it");
+    }
+    world.control(4, ClientMessage::AcknowledgeWelcome { sequence: 4 });
+    assert!(world.session.stats().log_bytes < 100);
+}
+
+#[test]
 fn welcomes_have_a_bound_of_their_own() {
-    let welcomes = ClassBudget { bytes_max: 150, ms_max: 30_000 };
+    let welcomes = ClassBudget { bytes_max: 130, ms_max: 30_000 };
     let mut world = World::new(SessionLimits { welcomes, ..SessionLimits::default() });
     (1..=3).for_each(|n| drop(world.join(params(n))));
     let first = sequence_of(&commit(&mut world, 1, position(0), &[2, 3]));

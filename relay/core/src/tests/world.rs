@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::Bytes;
 use isi_wire::{
-    Audience, ClientMessage, CloseCode, DeliveryClass, Frame, FrameBuffer, GroupHeader, Incarnation, Joined,
+    Audience, ClientMessage, CloseCode, DeliveryClass, FrameBuffer, GroupHeader, Incarnation, Joined,
     LogEntry, LogUpload, ParticipantId, RelayMessage, RequestId, ResetCode, StreamType, TrackAlias, TrackId,
     TrackKind,
 };
@@ -27,6 +27,7 @@ pub(super) struct World {
 pub(super) struct Inbox {
     pub(super) control: Vec<RelayMessage>,
     pub(super) log: Vec<LogEntry>,
+    log_head: Bytes,
     pub(super) datagrams: Vec<Bytes>,
     pub(super) streams: BTreeMap<EgressId, Stream>,
     pub(super) stopped: Vec<(IngressId, ResetCode)>,
@@ -283,7 +284,17 @@ impl Inbox {
         assert_eq!(self.closed, None, "nothing after Close");
         match write {
             Write::Control(message) => self.control.push(message),
-            Write::Log(bytes) => self.log.push(LogEntry::decode(whole_frame(&bytes)).unwrap()),
+            // A Welcome comes in two pieces.
+            Write::Log(bytes) => {
+                let mut frames = FrameBuffer::new(isi_wire::limits::WELCOME_BYTES_MAX + 64);
+                frames.push(&[&self.log_head[..], &bytes].concat());
+                match frames.next_frame().unwrap() {
+                    Some(frame) => self.log.push(LogEntry::decode(frame).unwrap()),
+                    None => return self.log_head = bytes,
+                }
+                assert!(frames.is_empty());
+                self.log_head = Bytes::new();
+            }
             Write::Datagram(bytes) => self.datagrams.push(bytes),
             Write::StopIngress { ingress, code } => self.stopped.push((ingress, code)),
             Write::Close(code) => self.closed = Some(code),
@@ -320,12 +331,4 @@ impl Inbox {
         assert_eq!(stream.end, None, "nothing after Finish or Reset");
         stream
     }
-}
-
-fn whole_frame(bytes: &[u8]) -> Frame {
-    let mut buffer = FrameBuffer::new(bytes.len());
-    buffer.push(bytes);
-    let frame = buffer.next_frame().unwrap().expect("a whole frame");
-    assert!(buffer.is_empty());
-    frame
 }
