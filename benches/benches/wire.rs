@@ -50,6 +50,7 @@ fn headers(c: &mut Criterion) {
         kind: TrackKind::Screen,
         keyframe: true,
         private: false,
+        padded: false,
         group: 500,
         index: 3,
     };

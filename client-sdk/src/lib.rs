@@ -108,8 +108,9 @@ pub use credentials::{ConnectionKey, ConnectionKeyError, Credentials, TokenError
 pub use error::*;
 pub use event::{Event, Events, Refused, TextReceived};
 pub use lease::{
-    InputReceiver, InputReport, InputSender, InputToApply, Lease, LeaseId, LeaseRefusal, PanicSwitch,
-    TakenBack,
+    CONSTANT_RATE_EVENTS_QUEUED_MAX, CONSTANT_RATE_INTERVAL_MAX, CONSTANT_RATE_INTERVAL_MIN,
+    ConstantRateSender, InputReceiver, InputReport, InputSender, InputToApply, Lease, LeaseId, LeaseRefusal,
+    PanicSwitch, TakenBack,
 };
 pub use limits::{EVENTS_QUEUED_MAX, LEASE_MS_MAX};
 pub use member::{ApplicantId, MemberId, SessionMember};
@@ -127,7 +128,7 @@ pub use url::{RelayUrl, RelayUrlError};
 pub use isi_e2ee::{
     BadInvitation, DenyReason, GroupProfile, IdentityError, Invitation, InvitationId, InvitationState,
     InvitationStatus, InviteOptions, IssuerKeys, IssuerKeysError, JoinRequestRefused, LeaseEndReason,
-    LeaseScope, MemberIdentity, MemberKey, PairCode, Rectangle, Role, SessionCode, UnixSeconds,
+    LeaseScope, MemberIdentity, MemberKey, Padding, PairCode, Rectangle, Role, SessionCode, UnixSeconds,
 };
 pub use isi_e2ee::{
     FindingKind, RecordFinding, RecordId, RecordPart, RecordRefused, RecordReport, RecordSalt,

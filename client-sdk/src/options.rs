@@ -1,5 +1,5 @@
 use crate::{ObjectObserver, RelayUrl};
-use isi_e2ee::GroupProfile;
+use isi_e2ee::{GroupProfile, Padding};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -30,6 +30,9 @@ pub struct ConnectOptions {
     pub last_organizer: LastOrganizer,
     /// Which MLS suite a session that is created gets; who joins learns it from the invitation. Classic by default.
     pub profile: GroupProfile,
+    /// What the lengths of this client's objects tell the relay: everything by default, buckets for at most a sixteenth more
+    /// bytes. See also [`InputSender::at_constant_rate`](crate::InputSender::at_constant_rate).
+    pub padding: Padding,
     /// Sees the objects this client opens. Nobody by default.
     pub observer: Option<ObjectObserver>,
 }
@@ -97,6 +100,7 @@ impl ConnectOptions {
             admit: AdmitPolicy::default(),
             last_organizer: LastOrganizer::default(),
             profile: GroupProfile::default(),
+            padding: Padding::None,
             observer: None,
         }
     }

@@ -13,7 +13,7 @@ pub struct SframeHeader {
 
 /// Opens every object; everything in it is authenticated by tag and signature.
 ///
-/// Layout: SFrame header, kind u8, flags u8 (bit 0: keyframe, bit 1: private), media group varint, index
+/// Layout: SFrame header, kind u8, flags u8 (bit 0: keyframe, bit 1: private, bit 2: padded), media group varint, index
 /// varint. Ciphertext, 16-byte tag and 64-byte signature follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectHeader {
@@ -25,6 +25,8 @@ pub struct ObjectHeader {
     pub keyframe: bool,
     /// Whether the key is that of a private conversation or lease, not of the group.
     pub private: bool,
+    /// Whether the plaintext ends with padding, which the receiver takes off.
+    pub padded: bool,
     /// The media group it belongs to.
     pub group: u64,
     /// Its place in that group, from 0.
@@ -67,14 +69,15 @@ impl SframeHeader {
 impl ObjectHeader {
     const KEYFRAME: u8 = 0b01;
     const PRIVATE: u8 = 0b10;
+    const PADDED: u8 = 0b100;
 
     /// Appends the header.
     pub fn encode(&self, out: &mut Vec<u8>) {
         self.sframe.encode(out);
         self.kind.put(out);
-        out.push(
-            if self.keyframe { Self::KEYFRAME } else { 0 } | if self.private { Self::PRIVATE } else { 0 },
-        );
+        let flags =
+            [(self.keyframe, Self::KEYFRAME), (self.private, Self::PRIVATE), (self.padded, Self::PADDED)];
+        out.push(flags.into_iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, bit)| all | bit));
         put_varint(out, self.group);
         put_varint(out, self.index);
     }
@@ -87,7 +90,7 @@ impl ObjectHeader {
         let sframe = SframeHeader::decode(object)?;
         let kind = TrackKind::get(object)?;
         let flags = get_u8(object)?;
-        if flags & !(Self::KEYFRAME | Self::PRIVATE) != 0 {
+        if flags & !(Self::KEYFRAME | Self::PRIVATE | Self::PADDED) != 0 {
             return Err(DecodeError::InvalidValue { field: "object flags", value: u64::from(flags) });
         }
         Ok(Self {
@@ -95,6 +98,7 @@ impl ObjectHeader {
             kind,
             keyframe: flags & Self::KEYFRAME != 0,
             private: flags & Self::PRIVATE != 0,
+            padded: flags & Self::PADDED != 0,
             group: get_varint(object)?,
             index: get_varint(object)?,
         })

@@ -1,6 +1,6 @@
 mod epochs;
 
-use crate::objects::ReplayStore;
+use crate::objects::{Padding, ReplayStore};
 use crate::{LeafIndex, MonotonicMs};
 use epochs::Epochs;
 pub(crate) use epochs::{Epoch, EpochMiss};
@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) epochs: Epochs,
     pub(crate) replay: ReplayStore,
     sealed_tracks: HashSet<SealedTrack>,
+    padding: Padding,
     closed: bool,
 }
 
@@ -96,6 +97,7 @@ impl Keyring {
                 epochs: Epochs::default(),
                 replay: ReplayStore::default(),
                 sealed_tracks: HashSet::new(),
+                padding: Padding::None,
                 closed: false,
             })),
         }
@@ -112,6 +114,12 @@ impl Keyring {
             inner.replay.forget_member(leaf);
         }
         inner.expire(now);
+    }
+
+    /// How sealers made from now on pad; [`Padding::None`] at first. A member decides for what it seals itself: receivers see
+    /// from each object whether it is padded.
+    pub fn set_padding(&self, padding: Padding) {
+        self.lock().padding = padding;
     }
 
     /// Drops the keys whose time is over. Opening, sealing and installing do so too; call it at
@@ -138,6 +146,10 @@ impl Keyring {
         inner.closed = true;
         inner.epochs = Epochs::default();
         inner.replay = ReplayStore::default();
+    }
+
+    pub(crate) fn padding(&self) -> Padding {
+        self.lock().padding
     }
 
     pub(crate) fn claim_track(&self, track: SealedTrack) -> Result<(), ClaimRefused> {

@@ -70,6 +70,8 @@ mod random;
 mod record;
 mod roster;
 mod rules;
+#[doc(hidden)]
+pub mod sframe;
 mod statement;
 mod suite;
 mod types;
@@ -97,8 +99,9 @@ pub use lease::{
     LeaseTerms, Rectangle, Release, StartRefused, TICK_MS, TermsError,
 };
 pub use objects::{
-    BULK_CHUNKS_MAX, DATAGRAM_WINDOW, Expected, GROUP_WINDOW, Mismatch, OBJECT_OVERHEAD_BYTES_MAX, OpenError,
-    Opened, Opener, REPLAY_TRACKS_PER_MEMBER_MAX, SealError, SealMeta, Sealer, SealerError, Transport,
+    BUCKET_BYTES_MIN, BULK_CHUNKS_MAX, DATAGRAM_WINDOW, Expected, GROUP_WINDOW, Mismatch,
+    OBJECT_OVERHEAD_BYTES_MAX, OpenError, Opened, Opener, Padding, REPLAY_TRACKS_PER_MEMBER_MAX, SealError,
+    SealMeta, Sealer, SealerError, Transport,
 };
 pub use pending::{PendingError, PendingMember};
 pub use private::{PrivateContext, PrivateError, PrivateKeys, PrivateReceiver};

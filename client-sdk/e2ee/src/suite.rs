@@ -1,7 +1,6 @@
+use crate::sframe::{self, NONCE_BYTES};
 use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce, Tag};
-use hkdf::Hkdf;
-use sha2::Sha256;
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -11,9 +10,6 @@ pub const SUITE_ID: u16 = 0xF003;
 pub(crate) const TAG_BYTES: usize = 16;
 
 const KEY_BYTES: usize = 32;
-const NONCE_BYTES: usize = 12;
-const KEY_LABEL: &[u8] = b"SFrame 1.0 Secret key ";
-const SALT_LABEL: &[u8] = b"SFrame 1.0 Secret salt ";
 
 /// Key and salt of one track of one member in one epoch.
 #[derive(ZeroizeOnDrop)]
@@ -32,9 +28,7 @@ impl ObjectKey {
     pub(crate) fn derive(base: &[u8; 32], key_id: u64) -> Self {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         let mut salt = [0; NONCE_BYTES];
-        let secret = Hkdf::<Sha256>::new(Some(&[]), base);
-        expand(&secret, KEY_LABEL, key_id, SUITE_ID, key.as_mut_slice());
-        expand(&secret, SALT_LABEL, key_id, SUITE_ID, &mut salt);
+        sframe::derive(base, key_id, SUITE_ID, key.as_mut_slice(), &mut salt);
         let derived = Self { aead: ChaCha20Poly1305::new((&*key).into()), salt };
         salt.zeroize();
         derived
@@ -62,13 +56,8 @@ impl ObjectKey {
         Ok(plaintext)
     }
 
-    /// RFC 9605 section 4.4.3: the salt, its last bytes XORed with the counter.
     fn nonce(&self, counter: u64) -> Nonce {
-        let mut nonce = self.salt;
-        for (byte, counter) in nonce[NONCE_BYTES - 8..].iter_mut().zip(counter.to_be_bytes()) {
-            *byte ^= counter;
-        }
-        nonce.into()
+        sframe::nonce(&self.salt, counter).into()
     }
 }
 
@@ -79,57 +68,12 @@ impl fmt::Debug for ObjectKey {
     }
 }
 
-fn expand(secret: &Hkdf<Sha256>, label: &[u8], key_id: u64, suite: u16, out: &mut [u8]) {
-    let expanded = secret.expand_multi_info(&[label, &key_id.to_be_bytes(), &suite.to_be_bytes()], out);
-    assert!(expanded.is_ok(), "HKDF-SHA-256 gives up to 8,160 bytes");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn hex(text: &str) -> Vec<u8> {
         (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-    }
-
-    const RFC_KEY_ID: u64 = 0x123;
-
-    /// RFC 9605 appendix C.2.4 and C.3.1: the derivation of the SHA-256 suites, which differs from ours in the
-    /// suite's number and the key's length alone.
-    #[test]
-    fn keys_and_salts_are_derived_as_in_rfc9605() {
-        let secret = Hkdf::<Sha256>::new(Some(&[]), &hex("000102030405060708090a0b0c0d0e0f"));
-        let vectors = [
-            (
-                1,
-                "3f7d9a7c83ae8e1c8a11ae695ab59314b367e359fadac7b9c46b2bc6f81f46e16b96f0811868d59402b7e870102720b3",
-                "50b29329a04dc0f184ac3168",
-            ),
-            (4, "d34f547f4ca4f9a7447006fe7fcbf768", "75234edefe07819026751816"),
-        ];
-        for (suite, key, salt) in vectors {
-            let mut derived = vec![0; key.len() / 2];
-            expand(&secret, KEY_LABEL, RFC_KEY_ID, suite, &mut derived);
-            assert_eq!(derived, hex(key));
-            let mut derived = [0; NONCE_BYTES];
-            expand(&secret, SALT_LABEL, RFC_KEY_ID, suite, &mut derived);
-            assert_eq!(derived[..], hex(salt));
-        }
-    }
-
-    /// The same vectors' nonces, counter 0x4567.
-    #[test]
-    fn nonces_are_made_as_in_rfc9605() {
-        for (salt, nonce) in [
-            ("50b29329a04dc0f184ac3168", "50b29329a04dc0f184ac740f"),
-            ("75234edefe07819026751816", "75234edefe07819026755d71"),
-        ] {
-            let key = ObjectKey {
-                aead: ChaCha20Poly1305::new(&chacha20poly1305::Key::default()),
-                salt: hex(salt).try_into().unwrap(),
-            };
-            assert_eq!(key.nonce(0x4567)[..], hex(nonce));
-        }
     }
 
     /// RFC 8439 section 2.8.2, with nonce = salt XOR 0.

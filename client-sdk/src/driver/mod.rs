@@ -61,6 +61,7 @@ pub(crate) async fn create(
         options.profile,
         Clock::unix(),
     )?;
+    group.keyring().set_padding(options.padding);
     let (link, joined) = enter(&options, &credentials.token, &claims, &credentials.connection_key).await?;
     let start = Start {
         group,
@@ -95,6 +96,7 @@ pub(crate) async fn join(
         Ok(admitted) => admitted.map_err(|error| link.explain(error))?,
         Err(_) => return Err(JoinError::NotAdmitted),
     };
+    group.keyring().set_padding(options.padding);
     let position = LogPosition { last_handshake, ..joined.position };
     let start = Start {
         group,

@@ -3,12 +3,13 @@ use crate::command::Command;
 use crate::event::Refused;
 use crate::handle::{Notice, Shared};
 use crate::inbox::Inbox;
-use crate::payload::InputMessage;
+use crate::payload::{InputMessage, input_batch};
 use crate::track::ObjectOpener;
 use crate::transport::{IncomingGroup, NextObject};
 use bytes::Bytes;
 use isi_e2ee::{Expected, InputRefused, Opener, PrivateKeys, Transport};
 use isi_wire::{ObjectHeader, TrackId, TrackKind};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -24,6 +25,8 @@ pub(super) struct InputReader {
     current: Option<InputStream>,
     /// Read, and not dealt with yet: a dropped call loses nothing.
     unopened: Option<Bytes>,
+    /// Of the newest object, not handed out yet.
+    events: VecDeque<InputMessage>,
     agreeing: Option<Prologue>,
 }
 
@@ -37,12 +40,23 @@ struct InputStream {
 
 impl InputReader {
     pub(super) const fn new(shared: Arc<Shared>, lease: Lease, streams: InputStreams) -> Self {
-        Self { shared, lease, streams, current: None, unopened: None, agreeing: None }
+        Self {
+            shared,
+            lease,
+            streams,
+            current: None,
+            unopened: None,
+            events: VecDeque::new(),
+            agreeing: None,
+        }
     }
 
     /// The next event that is the driver's. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<InputMessage, Refused> {
         loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
             if let Some(prologue) = self.agreeing {
                 let keys = self.accept(prologue).await;
                 self.agreeing = None;
@@ -52,7 +66,7 @@ impl InputReader {
             let opened = self.open(object).await;
             self.unopened = None;
             match opened? {
-                Plaintext::Event(message) => return Ok(message),
+                Plaintext::Events(events) => self.events = events,
                 Plaintext::Prologue(prologue) => self.agreeing = Some(prologue),
             }
         }
@@ -60,6 +74,7 @@ impl InputReader {
 
     pub(super) fn close(&mut self) {
         self.streams.close();
+        self.events.clear();
         self.current = None;
     }
 
@@ -69,7 +84,7 @@ impl InputReader {
         if is_private(&object) {
             let opener = stream.private.as_mut().ok_or(Refused::UnknownConversation)?;
             let opened = opener.open(expected, object).await?;
-            return Ok(Plaintext::Event(InputMessage::decode(&opened.plaintext)?));
+            return Ok(Plaintext::Events(input_batch(&opened.plaintext)?));
         }
         let opened = stream.prologues.open(expected, object).await?;
         let prologue = Prologue::decode(&opened.plaintext)?;
@@ -133,7 +148,7 @@ impl InputReader {
 
 enum Plaintext {
     Prologue(Prologue),
-    Event(InputMessage),
+    Events(VecDeque<InputMessage>),
 }
 
 /// A claim only: with the wrong opener the object does not open.

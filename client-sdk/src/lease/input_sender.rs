@@ -1,14 +1,21 @@
+use super::constant_rate::{ConstantRateSender, TimedEvent};
 use super::{Agreement, Lease, Prologue, TicksSeen, scope_covers};
 use crate::command::Command;
 use crate::error::InputSendError;
 use crate::handle::{Notice, Shared};
-use crate::payload::{InputEvent, InputMessage};
+use crate::payload::{InputEvent, InputMessage, put_input};
 use crate::track::{OwnTrack, TrackState};
 use crate::transport::{GroupWriter, Priority};
-use isi_e2ee::{SealMeta, Sealer};
+use isi_e2ee::{Padding, SealMeta, Sealer};
 use isi_wire::{DeliveryClass, GroupHeader, TrackAlias, TrackId, TrackKind};
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// Bytes of events in an object that always has the length of the smallest bucket, 256 bytes: without the header (35 at most), the
+/// padding's mark, the tag and the signature.
+const PADDED_EVENTS_BYTES_MAX: usize = isi_e2ee::BUCKET_BYTES_MIN - isi_e2ee::OBJECT_OVERHEAD_BYTES_MAX - 1;
 
 /// Drives another member's screen under a lease. Dropping it gives the lease up.
 ///
@@ -27,6 +34,8 @@ pub struct InputSender {
     /// `None` while an event is written: if that call is dropped the stream is cut, and the lease with it.
     writer: Option<GroupWriter>,
     next_sequence: u64,
+    /// At a constant rate all objects are padded, whatever the session's other tracks do.
+    is_padded: bool,
 }
 
 impl InputSender {
@@ -50,6 +59,7 @@ impl InputSender {
             ticks: None,
             writer: None,
             next_sequence: 0,
+            is_padded: false,
         };
         // Dropping `sender` on failure gives the lease up.
         let writer = GroupWriter::open(&sender.shared.window, header, Priority::Input).await;
@@ -74,6 +84,26 @@ impl InputSender {
         if !scope_covers(&self.lease.terms.scope, &event) {
             return Err(InputSendError::OutOfScope);
         }
+        self.send_waiting(&mut VecDeque::from([(event, at_us)])).await
+    }
+
+    /// From now on sends an object at every interval, whether something happened or not; see [`ConstantRateSender`]. Spawns the
+    /// task that does it on the current tokio runtime.
+    #[must_use]
+    pub fn at_constant_rate(mut self, every: Duration) -> ConstantRateSender {
+        self.is_padded = true;
+        self.prologues.set_padding(Padding::Buckets);
+        if let Some((_, sealer)) = &mut self.private {
+            sealer.set_padding(Padding::Buckets);
+        }
+        ConstantRateSender::spawn(self, every)
+    }
+
+    /// Sends the first of these events in one object, as many as fit into the smallest bucket and at least one, if there is one.
+    pub(super) async fn send_waiting(
+        &mut self,
+        waiting: &mut VecDeque<TimedEvent>,
+    ) -> Result<(), InputSendError> {
         if self.state.is_ended() {
             return Err(InputSendError::LeaseEnded);
         }
@@ -81,12 +111,28 @@ impl InputSender {
         if let Some(prologue) = self.follow_epoch().await? {
             writer.object(&prologue).await.map_err(|_| InputSendError::LeaseEnded)?;
         }
-        let message = InputMessage { sequence: self.next_sequence, at_us, tick: self.newest_tick(), event };
-        let object = self.seal(&message.encode())?;
+        let events = self.take_fitting(waiting);
+        let object = self.seal(&events)?;
         writer.object(&object).await.map_err(|_| InputSendError::LeaseEnded)?;
-        self.next_sequence += 1;
         self.writer = Some(writer);
         Ok(())
+    }
+
+    fn take_fitting(&mut self, waiting: &mut VecDeque<TimedEvent>) -> Vec<u8> {
+        let mut plaintext = Vec::new();
+        while let Some(&(event, at_us)) = waiting.front() {
+            let before = plaintext.len();
+            let message =
+                InputMessage { sequence: self.next_sequence, at_us, tick: self.newest_tick(), event };
+            put_input(&mut plaintext, &message);
+            if plaintext.len() > PADDED_EVENTS_BYTES_MAX && before > 0 {
+                plaintext.truncate(before);
+                break;
+            }
+            waiting.pop_front();
+            self.next_sequence += 1;
+        }
+        plaintext
     }
 
     /// Agrees on keys for the newest epoch; gives the prologue that tells them, unless they are agreed already.
@@ -98,7 +144,11 @@ impl InputSender {
         let (Agreement { epoch, enc, keys }, ticks) = self.agree().await.ok_or(InputSendError::LeaseEnded)?;
         let sealer = Sealer::private(&self.shared.keyring, self.track, TrackKind::Input, keys);
         self.ticks = Some(ticks);
-        self.private = Some((epoch, sealer.map_err(|_| InputSendError::LeaseEnded)?));
+        let mut sealer = sealer.map_err(|_| InputSendError::LeaseEnded)?;
+        if self.is_padded {
+            sealer.set_padding(Padding::Buckets);
+        }
+        self.private = Some((epoch, sealer));
         let prologue = Prologue { lease: self.lease.id.0, epoch, enc }.encode();
         let object = self.prologues.seal(self.shared.clock.now(), self.meta(), &prologue);
         object.map(Some).map_err(|_| InputSendError::LeaseEnded)

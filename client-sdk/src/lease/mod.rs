@@ -1,5 +1,6 @@
 //! Driving somebody's keyboard and mouse: the lease, the driver's sender and the driven side's receiver.
 
+mod constant_rate;
 mod gate;
 mod input_reader;
 mod input_receiver;
@@ -11,6 +12,10 @@ mod scope;
 mod terms;
 mod ticks_seen;
 
+pub use constant_rate::{
+    CONSTANT_RATE_EVENTS_QUEUED_MAX, CONSTANT_RATE_INTERVAL_MAX, CONSTANT_RATE_INTERVAL_MIN,
+    ConstantRateSender,
+};
 pub(crate) use gate::Gate;
 pub use gate::InputReport;
 pub(crate) use input_reader::InputStreams;

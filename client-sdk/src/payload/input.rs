@@ -55,7 +55,7 @@ pub struct TypedTextTooLong {
     pub bytes: usize,
 }
 
-/// One object of an input track.
+/// One event of an input track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputMessage {
     /// Counts the lease's events from 0, without gaps.

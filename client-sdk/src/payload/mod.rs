@@ -3,15 +3,18 @@
 //! Fixed-width fields are big-endian. Every decoder is total: bytes come from another member, who may be hostile, so
 //! unknown tags, values out of range and trailing bytes are refused, and nothing is allocated by a claimed length.
 //!
-//! - [`ScreenFrame`] is one object of a screen track, [`InputMessage`] one of an input track.
+//! - [`ScreenFrame`] is one object of a screen track, [`InputMessage`] one event of an input track, whose objects are
+//!   [`input_batch`]es.
 //! - [`TextMessage`] is one kind of what a message track carries; the others are the crate's own signalling.
 
+mod batch;
 mod input;
 mod reader;
 mod screen;
 mod text;
 mod tick;
 
+pub use batch::{INPUT_BATCH_EVENTS_MAX, input_batch, put_input};
 pub use input::{InputEvent, InputMessage, TYPED_TEXT_BYTES_MAX, TypedText, TypedTextTooLong};
 pub use screen::ScreenFrame;
 pub use text::{TEXT_BYTES_MAX, TextMessage, TextTooLong};

@@ -3,7 +3,7 @@
 use crate::rogue::{NOW, PERSON_0, ROOT, Rogue};
 use bytes::Bytes;
 use isi_account::Role;
-use isi_client::payload::{InputEvent, InputMessage, ScreenFrame, TextMessage};
+use isi_client::payload::{InputEvent, InputMessage, ScreenFrame, TextMessage, put_input};
 use isi_client::{InputReceiver, InputToApply, LeaseScope, ReceivedFrame, ScreenReceiver};
 use isi_e2ee::{Keyring, LeaseTerms, PrivateKeys, SealMeta, Sealer};
 use isi_testkit::{Client, Person, World, group_stream, within};
@@ -170,8 +170,9 @@ pub(crate) const fn input_meta(generation: u64) -> SealMeta {
 }
 
 pub(crate) fn seal_input(sealer: &mut Sealer, generation: u64, sequence: u64, event: InputEvent) -> Bytes {
-    let message = InputMessage { sequence, at_us: 0, tick: 0, event };
-    sealer.seal(NOW, input_meta(generation), &message.encode()).unwrap()
+    let mut plaintext = Vec::new();
+    put_input(&mut plaintext, &InputMessage { sequence, at_us: 0, tick: 0, event });
+    sealer.seal(NOW, input_meta(generation), &plaintext).unwrap()
 }
 
 /// The next event that is handed out to be applied; `None` for a release or the end.

@@ -24,19 +24,19 @@ const FRAME_BYTES: usize = 64 * 1024;
 const INPUT_P99_MAX: Duration = ms(150);
 
 /// An organizer at host 2 who is driven, and a participant at host 9 who shares its screen and drives.
-struct Two {
-    network: Network,
-    driven: Person,
-    driver: Person,
-    screen: ScreenPublisher,
-    seen: ScreenReceiver,
-    sender: InputSender,
-    applied: InputReceiver,
-    _relay: isi_testkit::World,
+pub(crate) struct Two {
+    pub(crate) network: Network,
+    pub(crate) driven: Person,
+    pub(crate) driver: Person,
+    pub(crate) screen: ScreenPublisher,
+    pub(crate) seen: ScreenReceiver,
+    pub(crate) sender: InputSender,
+    pub(crate) applied: InputReceiver,
+    pub(crate) _relay: isi_testkit::World,
 }
 
 impl Two {
-    async fn meet(World { network, relay, session }: World) -> Self {
+    pub(crate) async fn meet(World { network, relay, session }: World) -> Self {
         let people = isi_testkit::World { relay, session };
         let mut driven = create(&network, &people).await;
         let mut driver = join(&network, &people, &driven).await;
@@ -45,7 +45,7 @@ impl Two {
         let screen = driver.session.publish_screen().await.unwrap();
         let track = driven.hear_track().await;
         let seen = driven.session.subscribe_screen(track).await.unwrap();
-        let keys = LeaseScope { pointer: true, keyboard: false, clipboard: false, rectangle: None };
+        let keys = LeaseScope { pointer: true, keyboard: true, clipboard: false, rectangle: None };
         let applied = driven.session.grant_lease(driver.id(), keys, Duration::from_secs(600)).await.unwrap();
         let lease = driver
             .hear(|event| match event {

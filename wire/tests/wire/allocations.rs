@@ -24,6 +24,7 @@ fn heads_of_streams_datagrams_and_objects_are_read_and_written_in_place() {
         kind: TrackKind::Screen,
         keyframe: true,
         private: false,
+        padded: false,
         group: 70_000,
         index: 3,
     };

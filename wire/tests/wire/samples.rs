@@ -254,6 +254,7 @@ fn data_samples() -> Vec<Sample> {
         kind: TrackKind::Screen,
         keyframe: true,
         private: false,
+        padded: false,
         group: 5,
         index: 0,
     };

@@ -42,7 +42,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("group_stream", "offset on a media group", "02412c050401"),
     ("group_stream", "unknown stream type", "03"),
     ("datagram", "no object", "412c"),
-    ("object_header", "unknown flag", "0001040000"),
+    ("object_header", "unknown flag", "0001080000"),
     ("object_header", "key id with a leading zero byte", "800701000000"),
 ];
 

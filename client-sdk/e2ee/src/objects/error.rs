@@ -110,6 +110,9 @@ pub enum OpenError {
     /// Signed by the member, but not sealed with these keys. The sender's fault, or the wrong private keys.
     #[error("object does not decrypt though its signature is right; its sender used another key")]
     BadTag,
+    /// The header says that it is padded, but the plaintext does not end like that. The sender's fault.
+    #[error("object says that it is padded and is not; its sender is at fault")]
+    BadPadding,
     /// Opened before, or at a place already passed. The relay or the network repeated it.
     #[error("object was opened already, or its place in the order is passed; repeated on the way")]
     Replayed,

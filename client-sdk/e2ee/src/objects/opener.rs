@@ -1,4 +1,5 @@
 use super::bound::{Bound, SignedMessage};
+use super::padding::unpad;
 use super::replay::Place;
 use super::{Mismatch, OpenError, SIGNATURE_BYTES};
 use crate::keyring::EpochMiss;
@@ -67,7 +68,7 @@ pub struct Opened {
     pub group: u64,
     /// Its place in that group, from 0; gaps are objects that did not come.
     pub index: u64,
-    /// What was sealed.
+    /// What was sealed, without padding.
     pub plaintext: Vec<u8>,
 }
 
@@ -105,8 +106,8 @@ impl Opener {
         Self { private, ..Self::new(keyring, keys.context().from, track, kind) }
     }
 
-    /// Opens one object: the format, whose it claims to be, epoch, member, signature, tag, and at last whether
-    /// it is new.
+    /// Opens one object: the format, whose it claims to be, epoch, member, signature, tag, padding, and at last
+    /// whether it is new.
     ///
     /// # Errors
     /// Any [`OpenError`]: hold the object on [`OpenError::UnknownEpoch`], else drop it. No error changes
@@ -126,9 +127,12 @@ impl Opener {
         });
         parts.verify(&sender.media_key, self.signed.with_hash_of(parts.sealed()))?;
         let key = self.object_key(now, sender.epoch)?;
-        let plaintext = key
+        let mut plaintext = key
             .open(parts.header.sframe.counter, self.signed.aad(), parts.ciphertext(), parts.tag())
             .map_err(|TagMismatch| OpenError::BadTag)?;
+        if parts.header.padded {
+            unpad(&mut plaintext)?;
+        }
         self.accept(now, sender.epoch, expected.transport, &parts.header)?;
         Ok(self.opened(sender.epoch, &parts.header, plaintext))
     }

@@ -1,4 +1,5 @@
 use super::bound::{Bound, SignedMessage};
+use super::padding::{Padding, pad};
 use super::{OBJECT_OVERHEAD_BYTES_MAX, SIGNATURE_BYTES, SealError, SealerError};
 use crate::keyring::{ClaimRefused, Epoch};
 use crate::private::PrivateKeys;
@@ -24,6 +25,7 @@ pub struct Sealer {
     track: TrackId,
     kind: TrackKind,
     private: Option<PrivateKeys>,
+    padding: Padding,
     key: Option<SealingKey>,
     group: Option<u64>,
     next_index: u64,
@@ -73,6 +75,11 @@ impl Sealer {
         Self::claim(keyring, track, kind, Some(keys))
     }
 
+    /// How it pads from now on, whatever the [`Keyring`] said when it was made.
+    pub const fn set_padding(&mut self, padding: Padding) {
+        self.padding = padding;
+    }
+
     /// Seals `plaintext` into one allocation: header, ciphertext, tag, signature.
     ///
     /// The epoch is the newest one, or the one before for [`SWITCH_DELAY_MS`](crate::SWITCH_DELAY_MS) after an
@@ -81,8 +88,9 @@ impl Sealer {
     /// # Errors
     /// Any [`SealError`]; nothing is used up then, and no object leaves.
     pub fn seal(&mut self, now: MonotonicMs, meta: SealMeta, plaintext: &[u8]) -> Result<Bytes, SealError> {
-        if plaintext.len() > PLAINTEXT_BYTES_MAX {
-            return Err(SealError::TooLarge { len: plaintext.len(), max: PLAINTEXT_BYTES_MAX });
+        let max = PLAINTEXT_BYTES_MAX - usize::from(self.padding != Padding::None);
+        if plaintext.len() > max {
+            return Err(SealError::TooLarge { len: plaintext.len(), max });
         }
         let index = self.index_in(meta.group)?;
         self.follow_epoch(now)?;
@@ -97,6 +105,7 @@ impl Sealer {
             kind: self.kind,
             keyframe: meta.keyframe,
             private: self.private.is_some(),
+            padded: self.padding != Padding::None,
             group: meta.group,
             index,
         };
@@ -113,7 +122,8 @@ impl Sealer {
         });
         // Used up before the key is used, whatever happens next.
         key.next_counter = next_counter;
-        let object = key.seal(&self.header_bytes, counter, plaintext, &mut self.signed)?;
+        let padding = self.padding.bytes(self.header_bytes.len(), plaintext.len());
+        let object = key.seal(&self.header_bytes, counter, (plaintext, padding), &mut self.signed)?;
         self.group = Some(meta.group);
         self.next_index = index + 1;
         Ok(object)
@@ -141,6 +151,7 @@ impl Sealer {
             track,
             kind,
             private,
+            padding: keyring.padding(),
             key: None,
             group: None,
             next_index: 0,
@@ -201,13 +212,16 @@ impl SealingKey {
         &self,
         header_bytes: &[u8],
         counter: u64,
-        plaintext: &[u8],
+        (plaintext, padding): (&[u8], Option<usize>),
         signed: &mut SignedMessage,
     ) -> Result<Bytes, SealError> {
-        let sealed_len = header_bytes.len() + plaintext.len() + TAG_BYTES;
+        let sealed_len = header_bytes.len() + plaintext.len() + padding.unwrap_or(0) + TAG_BYTES;
         let mut object = Vec::with_capacity(sealed_len + SIGNATURE_BYTES);
         object.extend_from_slice(header_bytes);
         object.extend_from_slice(plaintext);
+        if let Some(padding) = padding {
+            pad(&mut object, padding);
+        }
         let data = object.get_mut(header_bytes.len()..).unwrap_or_default();
         let tag = self.object_key.seal_in_place(counter, signed.aad(), data);
         object.extend_from_slice(&tag.ok_or(SealError::Exhausted)?);

@@ -1,10 +1,13 @@
-//! Sealing (encrypt, hash, sign) and opening (verify, decrypt, replay check) of one object, beside the primitives it is made of.
+//! Sealing (encrypt, hash, sign) and opening (verify, decrypt, replay check) of one object, beside the primitives it is made of;
+//! at the end a table of the ratios between them. `cargo bench -p isi-benches --bench objects -- ratio` prints the table alone.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot go on has nothing to report")]
 
+mod ratio;
+
 use bytes::Bytes;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group};
 use ed25519_dalek::{Signer, SigningKey};
 use isi_e2ee::{
     EpochInput, EpochSwitch, Expected, Keyring, LeafIndex, MonotonicMs, Opener, SealMeta, Sealer, Transport,
@@ -96,4 +99,12 @@ fn primitives(c: &mut Criterion) {
 }
 
 criterion_group!(benches, seal, open, primitives);
-criterion_main!(benches);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    // `cargo test --benches` only sees whether it starts.
+    if std::env::args().any(|argument| argument == "--bench") {
+        ratio::print();
+    }
+}
