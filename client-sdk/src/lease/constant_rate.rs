@@ -16,9 +16,10 @@ pub const CONSTANT_RATE_INTERVAL_MAX: Duration = Duration::from_millis(500);
 /// Drives another member's screen as [`InputSender`] does, but whoever watches the wire does not see when and how much: an
 /// object of 256 bytes leaves at every interval, whether something happened or not.
 ///
-/// What happens within an interval leaves together at its end, at most 140 bytes of it: 3 to 8 events, the rest with the next. So an
-/// event is delayed by half the interval on average. The cost is `256 / interval` bytes a second under QUIC's own, 12,800 at
-/// 20 ms, for as long as this lives. Epochs of the group show: keys are agreed anew then, in one more object.
+/// What happens within an interval leaves together at its end, at most 140 bytes of it: four keys or moves, the rest with the next
+/// object. So an event is delayed by half the interval on average. The cost is `256 B / interval`, 12,800 bytes a second at 20 ms, and
+/// at most 80 bytes an object for the packets, for as long as this lives. Epochs of the group show: keys are agreed anew then, in one
+/// more object.
 ///
 /// Made by [`InputSender::at_constant_rate`], which spawns a task; it ends with the lease, or when this is dropped and what was sent
 /// before has left. Dropping this gives the lease up.

@@ -73,7 +73,7 @@ mod tests {
         for len in (1..20_000).chain((20_000..=OBJECT_BYTES_MAX).step_by(997)).chain([OBJECT_BYTES_MAX]) {
             let bucket = bucket(len);
             assert!(
-                bucket >= len && bucket >= BUCKET_BYTES_MIN && bucket <= OBJECT_BYTES_MAX,
+                bucket >= len && (BUCKET_BYTES_MIN..=OBJECT_BYTES_MAX).contains(&bucket),
                 "{len}: {bucket}"
             );
             assert!(len <= BUCKET_BYTES_MIN || (bucket - len) * 16 <= len, "{len}: {bucket}");
