@@ -61,7 +61,7 @@ struct IngressSignal {
 pub(crate) struct WriterWake {
     pub(crate) notify: Notify,
     /// Input goes first.
-    pub(crate) urgency: Arc<Urgency>,
+    urgency: Arc<Urgency>,
 }
 
 /// A group on its way in. Dropped before its end, it counts as given up by its sender.
@@ -214,6 +214,11 @@ impl Seat {
     /// Told when there is something to write to this participant.
     pub(crate) fn writer_wake(&self) -> Arc<WriterWake> {
         Arc::clone(&self.writer)
+    }
+
+    /// The writer's place among the tasks of its core.
+    pub(crate) fn urgency(&self) -> Arc<Urgency> {
+        Arc::clone(&self.writer.urgency)
     }
 
     /// Where everything of this session runs.

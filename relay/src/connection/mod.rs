@@ -27,7 +27,7 @@ use isi_wire::CloseCode;
 use quinn::{Connection, Incoming};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -58,7 +58,7 @@ pub(crate) async fn serve(node: Arc<Shared>, incoming: Incoming, place: Place) {
     match entered {
         Ok(entered) => {
             let seat = entered.seat.clone();
-            home.move_to(seat.worker());
+            home.move_to(seat.worker(), seat.urgency());
             // A task of its own even if it stays here: what the handshake needed is not kept for as long as the peer stays.
             seat.worker().spawn(serve_member(node, connection, entered, home, place));
         }
@@ -88,20 +88,32 @@ async fn serve_member(
         log_taken: AtomicBool::new(false),
     });
     let mut tasks = JoinSet::new();
-    let writer =
-        writer::write_to_receiver(connection.clone(), seat.clone(), peer.home.clone(), control, joined);
-    tasks.spawn(writer);
+    let (tell, writer_ended) = oneshot::channel();
+    let writer = writer::write_to_receiver(connection.clone(), seat.clone(), control, joined);
+    let home = peer.home.clone();
+    if let Err(alone) = home.run_beside(async {
+        let _ = tell.send(writer.await);
+    }) {
+        tasks.spawn(async {
+            alone.await;
+            std::future::pending().await
+        });
+    }
     tasks.spawn(control::serve_control(Arc::clone(&peer), frames, Arc::clone(&node.admission), admitted));
     tasks.spawn(ingress::accept_streams(Arc::clone(&peer)));
     tasks.spawn(datagrams::read_datagrams(peer));
-    let end = match tasks.join_next().await {
-        Some(Ok(end)) => end,
-        // A panic of ours: this peer goes, the others stay.
-        Some(Err(_)) | None => End::violation(CloseCode::Internal),
+    let end = tokio::select! {
+        biased;
+        // It closes the connection itself, and then the others end too.
+        ended = writer_ended => ended.ok(),
+        ended = tasks.join_next() => ended.and_then(Result::ok),
     };
+    // A panic of ours: this peer goes, the others stay.
+    let end = end.unwrap_or(End::violation(CloseCode::Internal));
     let end = end.seen_from(&connection);
     end.close(&connection);
     // Before the seat is given up, so that no task works for somebody who is gone.
+    home.dismiss();
     tasks.shutdown().await;
     node.sessions.leave(session, &seat, end.reason);
     node.counters.left(end.code);

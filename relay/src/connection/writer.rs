@@ -7,10 +7,9 @@ use super::lanes::{Lane, Lanes, News};
 use super::outgoing::STUCK_AFTER;
 use super::path::PathWatch;
 use crate::room::Seat;
-use crate::workers::{Home, Patience};
 use bytes::Bytes;
 use isi_relay_core::{Write, WriteRoom};
-use isi_wire::{CloseCode, DeliveryClass};
+use isi_wire::CloseCode;
 use quinn::{Connection, SendStream};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -35,17 +34,14 @@ const URGENT_STALL: Duration = Duration::from_secs(10);
 pub(super) async fn write_to_receiver(
     connection: Connection,
     seat: Seat,
-    home: Home,
     control: SendStream,
     first: Bytes,
 ) -> End {
     let wake = seat.writer_wake();
-    let mut patience = Patience::default();
     let lanes = Lanes::new(connection.clone(), control, first);
     let mut writer = Writer {
         connection,
         seat,
-        home,
         lanes,
         chunks: Vec::new(),
         datagrams: DatagramSender::default(),
@@ -55,12 +51,9 @@ pub(super) async fn write_to_receiver(
     };
     loop {
         let mut woken = pin!(wake.notify.notified());
-        let turn = std::future::poll_fn(|cx| {
-            std::task::ready!(wake.urgency.poll_turn(&mut patience, cx));
-            match writer.take_turn(cx) {
-                Ok(()) => woken.as_mut().poll(cx).map(|()| None),
-                Err(end) => Poll::Ready(Some(end)),
-            }
+        let turn = std::future::poll_fn(|cx| match writer.take_turn(cx) {
+            Ok(()) => woken.as_mut().poll(cx).map(|()| None),
+            Err(end) => Poll::Ready(Some(end)),
         });
         if let Some(end) = turn.await {
             // Before the streams are dropped: quinn finishes what is dropped, and a cut group would look whole.
@@ -73,8 +66,6 @@ pub(super) async fn write_to_receiver(
 struct Writer {
     connection: Connection,
     seat: Seat,
-    /// Where quinn's part of the connection runs.
-    home: Home,
     lanes: Lanes,
     /// Empty between turns; kept for its capacity.
     chunks: Vec<Bytes>,
@@ -113,9 +104,6 @@ impl Writer {
                 let mut chunks = self.chunks.drain(..);
                 if opens && let Some(header) = chunks.next() {
                     self.lanes.open(Lane::Egress(egress), class, header);
-                }
-                if class == DeliveryClass::Input {
-                    self.home.mark();
                 }
                 self.lanes.stage_all(Lane::Egress(egress), chunks);
                 if finishes {

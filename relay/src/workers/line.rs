@@ -51,7 +51,7 @@ pub(crate) struct Urgency {
 
 /// Turns that a task has given up.
 #[derive(Debug, Default)]
-pub(crate) struct Patience(u8);
+pub(super) struct Patience(u8);
 
 /// A task that input comes through: whoever wakes it has it go first.
 pub(crate) struct Urgent<F> {
@@ -68,7 +68,7 @@ pub(super) struct SocketReader<F> {
 
 /// Makes wakers that mark a task. Keeps the last one, since it is nearly always the same.
 #[derive(Debug, Default)]
-pub(super) struct Wakes(Option<Arc<UrgentWaker>>);
+struct Wakes(Option<Arc<UrgentWaker>>);
 
 /// Marks a task before waking it.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Urgency {
         Arc::new(Self { line: Arc::clone(line), is_marked: AtomicBool::new(false) })
     }
 
-    pub(crate) fn line(&self) -> &Line {
+    pub(super) fn line(&self) -> &Line {
         &self.line
     }
 
@@ -145,7 +145,7 @@ impl Urgency {
 
     /// At the beginning of the task's turn: ready with whether an event waits for it; pending, and woken again, while
     /// others go first.
-    pub(crate) fn poll_turn(&self, patience: &mut Patience, cx: &Context<'_>) -> Poll<bool> {
+    pub(super) fn poll_turn(&self, patience: &mut Patience, cx: &Context<'_>) -> Poll<bool> {
         let is_marked = self.unmark();
         if !is_marked {
             std::task::ready!(self.line.poll_turn(patience, cx));
@@ -154,7 +154,8 @@ impl Urgency {
         Poll::Ready(is_marked)
     }
 
-    fn unmark(&self) -> bool {
+    /// Whether an event waited for the task: it has its turn now.
+    pub(super) fn unmark(&self) -> bool {
         let was_marked =
             self.is_marked.load(Ordering::Relaxed) && self.is_marked.swap(false, Ordering::Relaxed);
         if was_marked {
@@ -208,7 +209,7 @@ impl<F: Future<Output = ()> + Unpin> Future for SocketReader<F> {
 
 impl Wakes {
     /// One that marks with `urgency`, then wakes `task`.
-    pub(super) fn waker(&mut self, urgency: &Arc<Urgency>, task: &Waker) -> Waker {
+    fn waker(&mut self, urgency: &Arc<Urgency>, task: &Waker) -> Waker {
         let known = self.0.take().filter(|known| known.task.will_wake(task));
         let make = || Arc::new(UrgentWaker { urgency: Arc::clone(urgency), task: task.clone() });
         let waker = known.unwrap_or_else(make);

@@ -4,12 +4,13 @@
 //!
 //! All workers share the socket. So a connection is found by its id alone, whatever address its peer has by now.
 
+mod companion;
 mod gate;
 mod line;
 mod roaming;
 mod threads;
 
-pub(crate) use self::line::{Line, Pace, Patience, Urgency, Urgent, pace, take_look_at_socket};
+pub(crate) use self::line::{Line, Pace, Urgency, Urgent, pace, take_look_at_socket};
 pub(crate) use self::roaming::{Home, accept, new_timer, spawn_driver};
 pub(crate) use self::threads::Threads;
 

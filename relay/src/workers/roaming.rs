@@ -1,7 +1,8 @@
 //! Connections that move. A handshake is done by any worker; which session it was for shows in its last message, and then the
 //! connection goes where that session lives. quinn spawns a task that drives the connection, and that task has to go along.
 
-use super::line::{Patience, Urgency, Wakes};
+use super::companion::{Companion, Door, Half, poll_companion};
+use super::line::{Patience, Urgency};
 use super::{Worker, Workers};
 use quinn::{AsyncTimer, Connecting, ConnectionError, Incoming, Runtime, TokioRuntime};
 use std::cell::{Cell, RefCell};
@@ -31,18 +32,29 @@ struct Place {
     urgency: OnceLock<Arc<Urgency>>,
     /// Whether input comes from the peer.
     is_input_source: AtomicBool,
+    door: Door,
 }
 
 impl Home {
-    /// Has the connection driven by `worker` from its next event on.
-    pub(crate) fn move_to(&self, worker: &Worker) {
+    /// Has the connection driven by `worker` from its next event on, in turns by that urgency.
+    pub(crate) fn move_to(&self, worker: &Worker, urgency: Arc<Urgency>) {
         self.0.index.store(worker.index, Ordering::Release);
-        self.0.urgency.get_or_init(|| Urgency::new(worker.line()));
+        self.0.urgency.get_or_init(|| urgency);
     }
 
-    /// An event was written to it: its next turn goes first.
-    pub(crate) fn mark(&self) {
-        self.0.urgency.get().into_iter().for_each(|urgency| urgency.mark());
+    /// Runs this in the driver's task, until it is dismissed. Where a runtime of others drives the connection, it is given
+    /// back, to be run in a task of its own.
+    pub(crate) fn run_beside(
+        &self,
+        companion: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), impl Future<Output = ()> + Send + 'static> {
+        let urgency = self.0.urgency.get().cloned();
+        self.0.door.enter(Box::pin(companion)).map_err(|companion| unmarking(urgency, companion))
+    }
+
+    /// Ends what runs beside the driver: it has no further turn.
+    pub(crate) fn dismiss(&self) {
+        self.0.door.close();
     }
 
     /// From now on its turns go first when something has come from its peer.
@@ -69,7 +81,8 @@ pub(crate) fn accept(workers: &Workers, incoming: Incoming) -> Result<(Connectin
     let index = AtomicUsize::new(THIS_WORKER.get().unwrap_or_default());
     let urgency = OnceLock::new();
     let is_input_source = AtomicBool::new(false);
-    let home = Home(Arc::new(Place { workers: workers.clone(), index, urgency, is_input_source }));
+    let (workers, door) = (workers.clone(), Door::default());
+    let home = Home(Arc::new(Place { workers, index, urgency, is_input_source, door }));
     ACCEPTING.set(Some(home.clone()));
     let accepted = incoming.accept();
     ACCEPTING.take();
@@ -106,32 +119,52 @@ struct Roaming<D> {
     /// `None` once it has gone.
     driver: Option<D>,
     home: Home,
+    companion: Option<Companion>,
     patience: Patience,
-    wakes: Wakes,
+    halves: [Half; 2],
+    /// Whether its home knows this task.
+    is_known: bool,
     _counted: Counted,
 }
 
 impl<D: Driver> Roaming<D> {
     fn start(driver: D, home: Home, worker: &Arc<Worker>) {
         let counted = Counted::on(Arc::clone(worker));
-        let (patience, wakes) = Default::default();
-        worker.spawn(Self { driver: Some(driver), home, patience, wakes, _counted: counted });
+        let (companion, patience, halves) = Default::default();
+        let driver = Some(driver);
+        worker.spawn(Self { driver, home, companion, patience, halves, is_known: false, _counted: counted });
     }
 
-    /// One turn of the driver, when it is its turn.
+    /// One turn, when it is its turn: first whoever writes, then the driver, which sends it.
     fn poll_here(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(driver) = &mut self.driver else { return Poll::Ready(()) };
-        let place = &self.home.0;
+        let Self { driver: Some(driver), home, companion, patience, halves: [writing, driving], .. } = self
+        else {
+            return Poll::Ready(());
+        };
+        let place = &home.0;
+        if !std::mem::replace(&mut self.is_known, true) {
+            place.door.kept_by(cx.waker());
+        }
         let Some(urgency) = place.urgency.get() else { return Pin::new(driver).poll(cx) };
-        let is_urgent = std::task::ready!(urgency.poll_turn(&mut self.patience, cx));
-        urgency.line().run_turn(is_urgent, || match place.is_input_source.load(Ordering::Relaxed) {
-            true => {
-                let waker = self.wakes.waker(urgency, cx.waker());
-                Pin::new(driver).poll(&mut Context::from_waker(&waker))
-            }
-            false => Pin::new(driver).poll(cx),
+        let is_urgent = std::task::ready!(urgency.poll_turn(patience, cx));
+        place.door.look(companion);
+        let source = place.is_input_source.load(Ordering::Relaxed).then_some(urgency);
+        urgency.line().run_turn(is_urgent, || {
+            poll_companion(writing, companion, cx.waker());
+            driving.poll_if_due(driver, cx.waker(), source)
         })
     }
+}
+
+/// A companion without a driver in its task: whoever is marked is unmarked when it has its turn.
+async fn unmarking(urgency: Option<Arc<Urgency>>, mut companion: Companion) {
+    std::future::poll_fn(|cx| {
+        if let Some(urgency) = &urgency {
+            urgency.unmark();
+        }
+        companion.as_mut().poll(cx)
+    })
+    .await;
 }
 
 impl<D: Driver> Future for Roaming<D> {
