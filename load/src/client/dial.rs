@@ -147,7 +147,7 @@ pub fn grow_buffers(socket: &UdpSocket) {
     let _ = sockopt::set_socket_send_buffer_size_force(socket, SOCKET_BUFFER_BYTES);
 }
 
-/// Streams and windows as the SDK's; fairness and the times are not.
+/// Streams, windows and fairness as the SDK's; the times are not.
 fn transport_config() -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
@@ -158,7 +158,7 @@ fn transport_config() -> TransportConfig {
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
-        .send_fairness(false)
+        .send_fairness(true)
         .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER_BYTES))
         .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES);
     transport
