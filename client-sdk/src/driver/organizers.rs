@@ -73,11 +73,15 @@ impl State {
 
     /// Leaves. Who organizes alone does not go before it is settled who does afterwards.
     pub(super) fn leave(&mut self) {
-        let is_last = self.membership.organizers == [self.me];
-        match (is_last, self.successor()) {
-            (true, Some(to)) => self.change(Change::new(What::HandOver { to, leaves: true }, None)),
-            (true, None) => self.close_and_leave(),
-            (false, _) => self.depart(),
+        let others = self.membership.organizers.iter().filter(|member| **member != self.me);
+        let is_there = |member: &MemberId| self.people.participant_of(*member).is_some();
+        let (listed, there) = (others.clone().count(), others.copied().any(|member| is_there(&member)));
+        match self.successor() {
+            _ if there || !self.group.is_organizer() => self.depart(),
+            Some(to) => self.change(Change::new(What::HandOver { to, leaves: true }, None)),
+            // Somebody else may come back and go on.
+            None if listed > 0 => self.depart(),
+            None => self.close_and_leave(),
         }
     }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test these are the failure")]
 
 mod actors;
+mod churn;
 mod constant_rate;
 mod input;
 mod journal;

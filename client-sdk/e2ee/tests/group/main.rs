@@ -14,5 +14,6 @@ mod record;
 mod record_file;
 mod rogue;
 mod rules;
+mod scale;
 mod swaps;
 mod world;
