@@ -7,11 +7,12 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
+    started_at: UnixSeconds,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), started_at: Self::unix() }
     }
 
     /// Rounded down.
@@ -27,6 +28,13 @@ impl Clock {
     /// When `at` will be.
     pub(crate) fn instant(&self, at: MonotonicMs) -> std::time::Instant {
         (self.start + Duration::from_millis(at.0)).into_std()
+    }
+
+    /// Seconds since 1970 that never run backwards in a session: those of the system, or what has passed since the start
+    /// if the system's clock was set back meanwhile. After a sleep of the machine the system's are ahead.
+    pub(crate) fn wall(&self) -> UnixSeconds {
+        let passed = self.started_at.0.saturating_add(self.start.elapsed().as_secs());
+        UnixSeconds(passed.max(Self::unix().0))
     }
 
     pub(crate) fn unix() -> UnixSeconds {

@@ -38,6 +38,7 @@ pub(crate) enum Command {
     HandOver { to: MemberId, reply: Reply<(), ChangeError> },
     Remove { member: MemberId, reply: Reply<(), ChangeError> },
     Rotate { reply: Reply<(), ChangeError> },
+    RefreshStatement { statement: String, reply: Reply<(), ChangeError> },
     Publish { kind: TrackKind, reply: Reply<OwnTrack, PublishError> },
     SubscribeGroups { track: RemoteTrack, reply: Reply<Inbox<IncomingGroup>, SubscribeError> },
     SubscribeDatagrams { track: RemoteTrack, reply: Reply<Inbox<Bytes>, SubscribeError> },

@@ -101,6 +101,21 @@ pub enum Event {
         /// Number of the last one.
         last: u64,
     },
+    /// This member's statement ends soon. Get a new one from the account service and call
+    /// [`Session::refresh_statement`](crate::Session::refresh_statement), or it is removed from the session.
+    StatementExpires {
+        /// Seconds until then, by this machine's clock.
+        in_seconds: u64,
+    },
+    /// A member's commit states a time that is more than 60 s off this machine's clock. It counts nevertheless, as it does for
+    /// everybody else. If several members are named it is this machine's clock; if one is, that one's, or the relay has
+    /// held its commit back.
+    ClockSkew {
+        /// Who.
+        member: MemberId,
+        /// How far its clock is ahead; below zero: behind.
+        seconds: i64,
+    },
     /// Messages of others are lost: the relay dropped this many entries of the log.
     Gap {
         /// How many.

@@ -32,6 +32,17 @@ pub(crate) const APPLICANTS_MAX: usize = 512;
 /// Uploads of one commit that meet another's, before the operation fails.
 pub(crate) const COMMIT_TRIES_MAX: u32 = 8;
 
+/// How long before its statement ends a member is told.
+pub(crate) const STATEMENT_WARNING_S: u64 = 60;
+/// How often a member that sends makes new keys, give or take [`ROTATION_JITTER_MS`].
+pub(crate) const ROTATION_MS: u64 = 10 * 60 * 1000;
+/// How much sooner or later.
+pub(crate) const ROTATION_JITTER_MS: u64 = 60 * 1000;
+/// Keys that are younger need not be made anew for a lease.
+pub(crate) const FRESH_KEYS_MS: u64 = 10_000;
+/// How long after a grant a driver that has not asked makes new keys: the driven side makes its own first.
+pub(crate) const LEASE_ROTATION_DELAY_MS: u64 = 2_000;
+
 /// How long objects of an epoch not yet known are held.
 pub(crate) const HELD_OBJECT_MS_MAX: u64 = 1_000;
 

@@ -136,6 +136,16 @@ impl Session {
         self.call(|reply| Command::Rotate { reply }).await
     }
 
+    /// Tells everybody a fresh statement about this member: same person, session and key. Call it when
+    /// [`Event::StatementExpires`](crate::Event::StatementExpires) comes; a member whose statement is over is removed.
+    ///
+    /// # Errors
+    /// Any [`ChangeError`]; [`ChangeError::Group`] says what does not fit. The old statement goes on until it ends.
+    pub async fn refresh_statement(&self, statement: impl Into<String>) -> Result<(), ChangeError> {
+        let statement = statement.into();
+        self.call(|reply| Command::RefreshStatement { statement, reply }).await
+    }
+
     /// Begins to share a screen. Send a keyframe first.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub enum CommitReason {
     Rotate = 3,
     /// Another list of organizers.
     Organizers = 4,
+    /// Removes those whose statements are over.
+    Expired = 5,
 }
 
 /// What a commit states in its authenticated data: version, seconds since 1970 (64 bits), reason, and for each Add, in
@@ -52,6 +54,7 @@ impl CommitData {
             2 => CommitReason::Remove,
             3 => CommitReason::Rotate,
             4 => CommitReason::Organizers,
+            5 => CommitReason::Expired,
             _ => return Err(Malformed),
         };
         let (invitations, rest) = reader.rest().as_chunks::<16>();

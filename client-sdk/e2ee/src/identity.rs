@@ -9,6 +9,7 @@ use openmls_traits::signatures::{Signer, SignerError};
 use openmls_traits::types::SignatureScheme;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A member's Ed25519 leaf signature key: signs its MLS messages, and nothing else. Wiped when dropped.
@@ -16,7 +17,7 @@ pub struct MemberKey(SigningKey);
 
 /// A member's key with what the account service states about it.
 pub struct MemberIdentity {
-    key: MemberKey,
+    key: Arc<MemberKey>,
     jws: String,
     subject: String,
 }
@@ -32,6 +33,9 @@ pub enum IdentityError {
         "the statement is about another key; ask the account service for one about this key's thumbprint"
     )]
     OtherKey,
+    /// The statement is about another person.
+    #[error("the statement is about another person; a member stays who it is, join as the other one instead")]
+    OtherSubject,
 }
 
 impl MemberKey {
@@ -71,11 +75,21 @@ impl MemberIdentity {
     /// # Errors
     /// When the statement cannot be read or is about another key.
     pub fn new(key: MemberKey, statement_jws: String) -> Result<Self, IdentityError> {
-        let statement = Statement::peek(statement_jws.as_bytes()).map_err(IdentityError::Statement)?;
+        Self::of(Arc::new(key), statement_jws)
+    }
+
+    /// The same key and person with another statement.
+    pub(crate) fn renewed(&self, statement_jws: String) -> Result<Self, IdentityError> {
+        let renewed = Self::of(Arc::clone(&self.key), statement_jws)?;
+        if renewed.subject == self.subject { Ok(renewed) } else { Err(IdentityError::OtherSubject) }
+    }
+
+    fn of(key: Arc<MemberKey>, jws: String) -> Result<Self, IdentityError> {
+        let statement = Statement::peek(jws.as_bytes()).map_err(IdentityError::Statement)?;
         if statement.key_thumbprint != key.thumbprint() {
             return Err(IdentityError::OtherKey);
         }
-        Ok(Self { key, jws: statement_jws, subject: statement.subject })
+        Ok(Self { key, jws, subject: statement.subject })
     }
 
     /// The account service's opaque name for the person.

@@ -112,6 +112,6 @@ pub use record::{
     RecordSalt, RecordSignError, RecordSigner, SeenSigner, SignedEntry, SubjectHash, verify_record,
 };
 pub use rules::{ProposalKind, RuleViolation};
-pub use statement::{STATEMENT_BYTES_MAX, SUBJECT_BYTES_MAX, StatementError};
+pub use statement::{CLOCK_SKEW_SECONDS_MAX, STATEMENT_BYTES_MAX, SUBJECT_BYTES_MAX, StatementError};
 pub use suite::SUITE_ID;
 pub use types::{LeafIndex, Member, MonotonicMs, Role, UnixSeconds};

@@ -189,7 +189,7 @@ impl Before<'_> {
 
     /// What depends on the time and on who is in.
     pub(crate) fn judge_newcomer(&self, entry: &Entry, at: UnixSeconds) -> Result<(), RuleViolation> {
-        entry.statement.check_expiry(at)?;
+        entry.statement.check_time(at)?;
         if self.roster.has_media_key(&entry.media_key) {
             return Err(RuleViolation::MediaKeyNotFresh);
         }
@@ -225,7 +225,7 @@ impl Before<'_> {
         }
         // The statement that a member was admitted with may be over: organizers remove the expired. A new one may not.
         if entry.statement != before.statement {
-            entry.statement.check_expiry(stated_at)?;
+            entry.statement.check_time(stated_at)?;
         }
         if self.roster.has_media_key(&entry.media_key) {
             return Err(RuleViolation::MediaKeyNotFresh);

@@ -17,6 +17,8 @@ use std::fmt;
 
 /// Longest statement: every member's is in the tree that every joiner receives.
 pub const STATEMENT_BYTES_MAX: usize = 2048;
+/// How far two clocks may be apart before somebody is told: an account service's and a member's, or two members'.
+pub const CLOCK_SKEW_SECONDS_MAX: u64 = 60;
 /// Longest `sub`.
 pub const SUBJECT_BYTES_MAX: usize = 128;
 
@@ -49,8 +51,14 @@ pub enum StatementError {
     #[error("the statement is for another session")]
     WrongSession,
     /// Its time is over.
-    #[error("the statement has expired; get a new one")]
+    #[error("the statement has expired; get a new one, and check this machine's clock if it should last")]
     Expired,
+    /// It was issued more than [`CLOCK_SKEW_SECONDS_MAX`] after the time it is judged at.
+    #[error(
+        "the statement was issued in the future: a clock is wrong by more than {CLOCK_SKEW_SECONDS_MAX} s; set this \
+         machine's clock, or have the account service set its own"
+    )]
+    ClockSkew,
 }
 
 /// A statement's claims. Only [`verify`](Statement::verify) and [`peek`](Statement::peek) make one.
@@ -59,6 +67,7 @@ pub(crate) struct Statement {
     pub(crate) subject: String,
     pub(crate) role: Role,
     pub(crate) session: SessionId,
+    pub(crate) issued_at: UnixSeconds,
     pub(crate) expires_at: UnixSeconds,
     pub(crate) key_thumbprint: String,
 }
@@ -77,8 +86,7 @@ struct Claims {
     #[serde(rename = "iss")]
     _issuer: String,
     sub: String,
-    #[serde(rename = "iat")]
-    _issued_at: u64,
+    iat: u64,
     exp: u64,
     cnf: Confirmation,
     isi: SessionClaims,
@@ -122,6 +130,13 @@ impl Statement {
     /// The claims without a look at the signature: for one's own statement, before the issuer keys are there.
     pub(crate) fn peek(jws: &[u8]) -> Result<Self, StatementError> {
         Parts::split(jws)?.claims()
+    }
+
+    /// Neither over nor of the future, by the clock that `at` was read from.
+    pub(crate) fn check_time(&self, at: UnixSeconds) -> Result<(), StatementError> {
+        self.check_expiry(at)?;
+        let latest = at.0.saturating_add(CLOCK_SKEW_SECONDS_MAX);
+        if self.issued_at.0 <= latest { Ok(()) } else { Err(StatementError::ClockSkew) }
     }
 
     pub(crate) fn check_expiry(&self, at: UnixSeconds) -> Result<(), StatementError> {
@@ -182,6 +197,7 @@ impl<'a> Parts<'a> {
             subject: claims.sub,
             role: parse_role(&claims.isi.role)?,
             session: SessionId(session),
+            issued_at: UnixSeconds(claims.iat),
             expires_at: UnixSeconds(claims.exp),
             key_thumbprint: claims.cnf.jkt,
         })

@@ -40,6 +40,9 @@ impl State {
                 self.change(Change::new(What::Remove { member, kick }, Some(reply)));
             }
             Command::Rotate { reply } => self.change(Change::new(What::Rotate, Some(reply))),
+            Command::RefreshStatement { statement, reply } => {
+                self.change(Change::new(What::Renew(statement), Some(reply)));
+            }
             Command::Publish { kind, reply } => {
                 self.publish(kind, Audience::Everyone, PublishThen::Track(reply))
             }
@@ -47,9 +50,18 @@ impl State {
             Command::SubscribeDatagrams { track, reply } => {
                 self.subscribe(track, Subscribing::datagrams(reply))
             }
-            Command::Send { text, reply } => self.send_text(text, reply),
-            Command::SendPrivate { to, text, reply } => self.send_private(to, text, reply),
-            Command::RequestLease { from, reply } => self.request_lease(from, reply),
+            Command::Send { text, reply } => {
+                self.rotation.wrote();
+                self.send_text(text, reply);
+            }
+            Command::SendPrivate { to, text, reply } => {
+                self.rotation.wrote();
+                self.send_private(to, text, reply);
+            }
+            Command::RequestLease { from, reply } => {
+                self.rotate_for_lease();
+                self.request_lease(from, reply);
+            }
             Command::GrantLease { driver, scope, duration_ms, reply } => {
                 self.grant_lease(driver, scope, duration_ms, reply);
             }

@@ -70,6 +70,9 @@ impl State {
             ticks_opener: None,
             held_back: 0,
         });
+        if driver == self.me {
+            self.rotate_for_granted_lease();
+        }
         self.events.send(Event::LeaseGranted(lease));
     }
 

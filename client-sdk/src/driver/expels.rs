@@ -12,6 +12,8 @@ pub(super) enum ExpelReason {
     Leaves,
     /// Its connection is gone.
     Lost,
+    /// Its statement is over.
+    Expired,
 }
 
 /// Members that some organizer has to take out. Everybody keeps the list, since anybody may become the organizer whose turn
@@ -36,6 +38,16 @@ impl Expels {
     /// It is no member any more.
     pub(super) fn forget(&mut self, member: MemberId) {
         self.pending.remove(&member);
+    }
+
+    /// Those whose statements are new are no longer expired.
+    pub(super) fn renewed(&mut self, is_renewed: impl Fn(&MemberId) -> bool) {
+        self.pending.retain(|member, expel| expel.reason != ExpelReason::Expired || !is_renewed(member));
+    }
+
+    /// Whether it is still to go.
+    pub(super) fn is_pending(&self, member: MemberId) -> bool {
+        self.pending.contains_key(&member)
     }
 
     /// Its connection is back.

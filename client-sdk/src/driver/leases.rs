@@ -112,6 +112,7 @@ impl State {
             Some(Given { lease, inbox, streams: streams.clone(), early: None, ticks, expires_at });
         self.append_or_fail(&Signal::LeaseGrant(signed), Audience::Everyone, nobody());
         self.publish_ticks();
+        self.rotate_for_lease();
         self.events.send(Event::LeaseGranted(lease));
         self.record_lease(&lease);
         Ok(GivenLease { lease, streams, ended })

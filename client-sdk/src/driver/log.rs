@@ -76,6 +76,7 @@ impl State {
         self.hide_tracks_of(member);
         self.conversations.forget(member);
         self.messages.forget(leaf);
+        self.identities.forget(member);
         let _ = self.people.remove(leaf);
         self.resume_waiting(member);
         self.events.send(Event::MemberLeft(member));

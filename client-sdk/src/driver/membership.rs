@@ -3,14 +3,13 @@ use super::expels::Expels;
 use super::policy::SessionPolicy;
 use super::requests::{Pending, answer, nobody};
 use super::state::State;
-use crate::clock::Clock;
 use crate::command::Reply;
 use crate::error::{ChangeError, Disconnected, Refusal, RequestError};
 use crate::event::Event;
 use crate::limits::COMMIT_TRIES_MAX;
 use crate::options::AdmitPolicy;
 use crate::{ApplicantId, MemberId};
-use isi_e2ee::{EpochChange, MonotonicMs, Staged};
+use isi_e2ee::{CommitReason, EpochChange, MonotonicMs, Staged};
 use isi_wire::{ClientMessage, LogPosition, LogUpload, ParticipantId, Welcome};
 use std::collections::VecDeque;
 
@@ -53,6 +52,8 @@ pub(super) enum What {
         kick: Option<ParticipantId>,
     },
     Rotate,
+    /// A new statement of this member.
+    Renew(String),
     /// Exactly these, the first is the root organizer.
     Organizers(Vec<MemberId>),
     /// Another root organizer; whether this member leaves afterwards.
@@ -137,16 +138,22 @@ impl State {
 
     /// Judges anew what others may have changed meanwhile. `None` when there is nothing left to do.
     fn stage(&mut self, what: &What) -> Result<Made, ChangeError> {
-        let now = Clock::unix();
+        let now = self.clock.wall();
         match what {
             What::Rotate => Ok(Some((self.group.rotate(now)?, Vec::new()))),
+            What::Renew(statement) => Ok(Some((self.group.renew(statement.clone(), now)?, Vec::new()))),
             _ if !self.group.is_organizer() => Err(ChangeError::NotAnOrganizer),
             What::Admit(ids) => self.stage_admission(ids),
             What::AdmitWaiting => {
                 let ids = self.membership.door.admissible();
                 self.stage_admission(&ids)
             }
-            What::Expel(members) => self.stage_removal(members),
+            What::Expel(members) => {
+                // Meanwhile some may have come back, or have a new statement.
+                let pending = |member: &&MemberId| self.membership.expels.is_pending(**member);
+                let members: Vec<_> = members.iter().filter(pending).copied().collect();
+                self.stage_removal(&members)
+            }
             What::Remove { member, .. } => self.stage_removal(&[*member]),
             What::Organizers(members) => self.stage_organizers(members),
             What::HandOver { to, .. } => self.stage_organizers(&self.organizers_led_by(*to)),
@@ -159,7 +166,7 @@ impl State {
         if leaves.is_empty() {
             return Ok(None);
         }
-        Ok(Some((self.group.remove(&leaves, Clock::unix())?, Vec::new())))
+        Ok(Some((self.group.remove(&leaves, self.clock.wall())?, Vec::new())))
     }
 
     fn upload(&mut self, change: Change, staged: Staged, participants: Vec<ParticipantId>) {
@@ -250,6 +257,9 @@ impl State {
             let _ = reply.send(result);
             return;
         }
+        if matches!(what, What::Rotate) {
+            return self.rotation_concluded(&result);
+        }
         let failed = result.is_err_and(|error| error != ChangeError::NotThere);
         match what {
             What::AdmitWaiting if failed => self.attend_door_later(),
@@ -268,8 +278,12 @@ impl State {
     /// A merged commit: who came, who is gone, and what depends on the epoch.
     pub(super) fn epoch_changed(&mut self, change: EpochChange) -> Result<(), Disconnected> {
         if change.self_removed {
-            return Err(Disconnected::RemovedFromGroup);
+            return Err(match change.reason {
+                CommitReason::Expired => Disconnected::StatementExpired,
+                _ => Disconnected::RemovedFromGroup,
+            });
         }
+        self.compare_clocks(&change);
         for leaf in &change.removed {
             self.member_removed(*leaf);
         }
@@ -292,7 +306,11 @@ impl State {
             self.somebody_was_admitted();
         }
         self.record_epoch(&change);
+        self.identities_enter_epoch();
         if change.committer == self.me.leaf {
+            if change.updated {
+                self.keys_are_fresh();
+            }
             self.own_commit_merged();
         }
         Ok(())

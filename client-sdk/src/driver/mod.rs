@@ -7,6 +7,7 @@ mod control;
 mod door;
 mod driving;
 mod expels;
+mod identity;
 mod lease_requests;
 mod leases;
 mod lobby;
@@ -19,6 +20,7 @@ mod policy;
 mod private;
 mod record;
 mod requests;
+mod rotation;
 mod run;
 mod sharing;
 mod shown;
@@ -178,6 +180,7 @@ impl State {
         for message in backlog {
             self.handle_relay(message)?;
         }
+        self.identities_enter_epoch();
         self.announce(Audience::Everyone);
         Ok(())
     }

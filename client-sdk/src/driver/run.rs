@@ -143,7 +143,7 @@ impl Driver {
         let Self { mut state, link, end, .. } = self;
         // A stream error may be seen before the close that explains it.
         let closed = link.connection.close_reason().map(|error| Disconnected::from_connection(&error));
-        let reason = closed.filter(|_| reason != Disconnected::RemovedFromGroup).unwrap_or(reason);
+        let reason = closed.filter(|_| !reason.is_removal()).unwrap_or(reason);
         state.end_tracks();
         state.end_record_file();
         state.group.keyring().close();

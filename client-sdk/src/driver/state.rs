@@ -1,3 +1,4 @@
+use super::identity::Identities;
 use super::leases::Leases;
 use super::membership::Membership;
 use super::messages::Messages;
@@ -5,6 +6,7 @@ use super::people::People;
 use super::private::Conversations;
 use super::record::Recorder;
 use super::requests::{OnDone, Pending, Requests};
+use super::rotation::Rotation;
 use super::signal::Signal;
 use super::tracks::Tracks;
 use super::waiting::Waiting;
@@ -40,6 +42,8 @@ pub(super) struct State {
     pub(super) messages: Messages,
     pub(super) conversations: Conversations,
     pub(super) leases: Leases,
+    pub(super) identities: Identities,
+    pub(super) rotation: Rotation,
     pub(super) last_organizer: LastOrganizer,
     pub(super) screens: Arc<Screens>,
     pub(super) recorder: Recorder,
@@ -92,6 +96,8 @@ impl State {
             tracks: Tracks::default(),
             messages,
             conversations: Conversations::default(),
+            identities: Identities::default(),
+            rotation: Rotation::new(clock.now()),
             last_organizer: LastOrganizer::default(),
             leases: Leases::new(gate),
             screens,
@@ -104,6 +110,8 @@ impl State {
     pub(super) fn next_deadline(&self) -> Option<MonotonicMs> {
         [
             self.membership.next_deadline(),
+            self.identities.next_deadline(),
+            self.rotation.next_deadline(),
             self.leases.next_deadline(),
             self.conversations.next_deadline(),
             self.waiting.next_deadline(),
@@ -120,7 +128,9 @@ impl State {
         self.tick(now);
         self.expire_private_texts(now);
         self.expire_waiting(now);
+        self.handle_identity_deadline(now);
         self.handle_membership_deadline(now);
+        self.handle_rotation_deadline(now);
     }
 
     pub(super) fn send_control(&mut self, message: &ClientMessage) {

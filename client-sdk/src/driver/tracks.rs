@@ -59,6 +59,11 @@ impl Default for Tracks {
 }
 
 impl Tracks {
+    /// Whether this member sends something.
+    pub(super) fn has_own(&self) -> bool {
+        !self.own.is_empty()
+    }
+
     /// A track id that this membership has not used.
     pub(super) fn draw_id(&mut self) -> TrackId {
         let id = TrackId(self.next_id);

@@ -58,6 +58,9 @@ pub enum Disconnected {
     /// This member was removed from the encryption group.
     #[error("an organizer removed you from the group; ask for a new invitation")]
     RemovedFromGroup,
+    /// This member's statement was over, so an organizer removed it.
+    #[error("your identity statement expired; get a new one from the account service and join again")]
+    StatementExpired,
     /// A membership change was missed, so newer objects cannot be opened.
     #[error("a membership change was missed; join again with an invitation")]
     OutOfStep,
@@ -67,6 +70,11 @@ pub enum Disconnected {
 }
 
 impl Disconnected {
+    /// Whether the group has said it, not the relay.
+    pub(crate) const fn is_removal(self) -> bool {
+        matches!(self, Self::RemovedFromGroup | Self::StatementExpired)
+    }
+
     pub(crate) fn from_close_code(code: u64) -> Self {
         match CloseCode::from_code(code) {
             Some(CloseCode::Done) => Self::Done,

@@ -56,6 +56,11 @@ pub const BARRED_SUBJECTS_MAX: usize = 4096;
 pub const ANNOUNCEMENTS_PER_SECOND_MAX: u64 = 16;
 /// Tracks it may announce at once.
 pub const ANNOUNCEMENTS_BURST_MAX: u64 = 128;
+/// Commits per second of a participant that is no organizer: fresh keys of its own. More are refused (`Limit`), so that nobody
+/// keeps organizers from theirs.
+pub const MEMBER_COMMITS_PER_SECOND_MAX: u64 = 1;
+/// Such commits at once.
+pub const MEMBER_COMMITS_BURST_MAX: u64 = 4;
 /// A sender with a rate in its token may send a second's worth at once, or this: a keyframe must pass.
 pub const SEND_BURST_BYTES_MIN: u64 = 256 * 1024;
 /// Least time between two keyframe requests for a track; what is wanted in between is asked at its end.

@@ -18,7 +18,7 @@ pub struct Grants {
 /// Rights over the session and over others (`isi.ctl` of the token).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Controls {
-    /// Is an organizer: gets join requests and may append commits.
+    /// Is an organizer: gets join requests, and may append commits with Welcomes.
     pub admit: bool,
     /// May remove participants.
     pub kick: bool,

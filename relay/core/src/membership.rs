@@ -1,7 +1,10 @@
 //! Who comes, who goes, who is made to go.
 
 use crate::arena::Key;
-use crate::budgets::{ANNOUNCEMENTS_BURST_MAX, ANNOUNCEMENTS_PER_SECOND_MAX, SEND_BURST_BYTES_MIN};
+use crate::budgets::{
+    ANNOUNCEMENTS_BURST_MAX, ANNOUNCEMENTS_PER_SECOND_MAX, MEMBER_COMMITS_BURST_MAX,
+    MEMBER_COMMITS_PER_SECOND_MAX, SEND_BURST_BYTES_MIN,
+};
 use crate::log_queue::LogQueue;
 use crate::pace::Bucket;
 use crate::participant::{Outbox, Participant, StreamEnd};
@@ -42,6 +45,7 @@ impl Session {
             starved: Vec::new(),
             path: None,
             pace: sending_bucket(&params.grants, now),
+            commits: Bucket::new(MEMBER_COMMITS_PER_SECOND_MAX, MEMBER_COMMITS_BURST_MAX, now),
             announcements: Bucket::new(ANNOUNCEMENTS_PER_SECOND_MAX, ANNOUNCEMENTS_BURST_MAX, now),
         });
         self.resume_log(key, params.resume);

@@ -38,6 +38,8 @@ pub(crate) struct Participant {
     pub(crate) pace: Option<Bucket>,
     /// Tracks it may announce: each costs a message to everybody.
     pub(crate) announcements: Bucket,
+    /// Commits it may append without being an organizer.
+    pub(crate) commits: Bucket,
 }
 
 #[derive(Clone, Copy, Debug)]

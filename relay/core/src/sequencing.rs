@@ -96,10 +96,16 @@ impl Session {
     ) -> Result<u64, RefuseReason> {
         let peer = &self.peers.all[from];
         let sender = peer.id;
-        if !peer.grants.controls.admit {
+        // Whoever writes may have fresh keys; what else is in a commit is for the members to judge.
+        let is_organizer = peer.grants.controls.admit;
+        let may_rotate = welcome.is_none() && peer.grants.publish.contains(TrackKind::Message);
+        if !is_organizer && !may_rotate {
             return Err(RefuseReason::Forbidden);
         }
         self.compare(expected)?;
+        if !is_organizer && !self.peers.all[from].commits.is_open(now) {
+            return Err(RefuseReason::Limit);
+        }
         let Welcome { participants, payload } =
             welcome.unwrap_or(Welcome { participants: Vec::new(), payload: Bytes::new() });
         let readers = participants.into_iter().map(|new| Ok(Readers::One(new, self.subject(new)?)));
@@ -111,6 +117,9 @@ impl Session {
             return Err(RefuseReason::Limit);
         }
         self.check_rate(now, from, commit.len() + bytes)?;
+        if !is_organizer {
+            self.peers.all[from].commits.charge(1);
+        }
         let everyone =
             NewEntry { sender, kind: EntryKind::Commit, readers: Readers::Everyone, payload: commit };
         let first = self.sequence(now, everyone);

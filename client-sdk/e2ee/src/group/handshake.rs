@@ -94,6 +94,9 @@ impl Group {
         match self.staged.take_if(|staged| staged.commit == commit) {
             Some(own) => {
                 self.mls.merge_pending_commit(&self.provider).map_err(|_| HandshakeError::Library)?;
+                if let Some(renewed) = own.identity {
+                    self.identity = renewed;
+                }
                 self.follow(own.changes, own.media_key, now).map_err(|Evicted| HandshakeError::Library)
             }
             None => self.handle_foreign(commit, now),

@@ -164,7 +164,7 @@ impl Expectation<'_> {
         if (own.key, own.media_key) != sent {
             return Err(WelcomeRefused::OwnLeaf);
         }
-        own.statement.check_expiry(now).map_err(RuleViolation::from)?;
+        own.statement.check_time(now).map_err(RuleViolation::from)?;
         Ok(leaf)
     }
 }

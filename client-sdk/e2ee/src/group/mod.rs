@@ -1,5 +1,6 @@
 mod admission;
 mod config;
+mod expiry;
 mod handshake;
 mod history;
 mod invitation_record;
@@ -51,7 +52,8 @@ const PRIVATE_PSK_LABEL: &str = "ISI private psk v1";
 ///
 /// - Begin: [`create`](Self::create) one, or [`PendingMember::join`](crate::PendingMember::join).
 /// - Change it: [`admit`](Self::admit), [`remove`](Self::remove), [`rotate`](Self::rotate) and
-///   [`set_organizers`](Self::set_organizers) stage a commit. Upload it; once it comes back from the log,
+///   [`set_organizers`](Self::set_organizers) stage a commit, [`renew`](Self::renew) before one's statement
+///   [expires](Self::own_expiry). Upload it; once it comes back from the log,
 ///   [`handle_commit`](Self::handle_commit) merges it. The relay may have put another first: then that one is
 ///   merged and the staged one is discarded, so make it again. One commit is staged at a time.
 /// - Follow: give every commit of the log to [`handle_commit`](Self::handle_commit) and every proposal to
@@ -125,7 +127,7 @@ impl Group {
         now: UnixSeconds,
     ) -> Result<Self, CreateError> {
         let statement = Statement::verify(identity.jws(), &issuers, session, &identity.public_key())?;
-        statement.check_expiry(now)?;
+        statement.check_time(now)?;
         if statement.role != Role::Organizer {
             return Err(CreateError::NotAnOrganizer);
         }

@@ -1,6 +1,7 @@
 use super::{Applicant, Group, JoinRequestRefused, new_media_key};
 use crate::commit_data::{CommitData, CommitReason};
 use crate::extensions::{Organizers, SessionContext, leaf_extensions};
+use crate::identity::{IdentityError, MemberIdentity};
 use crate::invitation::InvitationId;
 use crate::rules::{Before, Changes, RuleViolation};
 use crate::{LeafIndex, Role, UnixSeconds};
@@ -9,6 +10,7 @@ use isi_wire::limits::{LOG_ITEM_BYTES_MAX, WELCOME_BYTES_MAX, WELCOMES_PER_COMMI
 use openmls::group::CommitMessageBundle;
 use openmls::prelude::{KeyPackage, LeafNodeIndex, LeafNodeParameters};
 use openmls_traits::OpenMlsProvider as _;
+use std::sync::Arc;
 
 /// A commit that is ready for upload. It changes nothing before it comes back from the log.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,6 +45,9 @@ pub enum StageError {
     /// An applicant cannot come in now, or not together with the others.
     #[error("an applicant cannot be admitted: {0}")]
     Applicant(#[from] JoinRequestRefused),
+    /// A new statement that does not fit this member.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The commit would break the session's rules.
     #[error(transparent)]
     Refused(#[from] RuleViolation),
@@ -56,15 +61,24 @@ pub(super) struct StagedCommit {
     pub(super) commit: Vec<u8>,
     pub(super) changes: Changes,
     pub(super) media_key: Option<SigningKey>,
+    pub(super) identity: Option<Arc<MemberIdentity>>,
 }
 
 /// What a commit shall do.
 #[derive(Default)]
-struct Plan {
+pub(super) struct Plan {
     adds: Vec<KeyPackage>,
     invitations: Vec<InvitationId>,
     removes: Vec<LeafIndex>,
     organizers: Option<Organizers>,
+    identity: Option<Arc<MemberIdentity>>,
+}
+
+impl Plan {
+    /// The committer's new statement.
+    pub(super) fn renewal(identity: MemberIdentity) -> Self {
+        Self { identity: Some(Arc::new(identity)), ..Self::default() }
+    }
 }
 
 impl Group {
@@ -96,6 +110,7 @@ impl Group {
             invitations: applicants.iter().map(Applicant::invitation).collect(),
             removes,
             organizers,
+            identity: None,
         };
         let staged = self.stage(plan, CommitReason::Admit, now)?;
         let welcome_bytes = staged.welcome.as_ref().ok_or(StageError::Library)?.len();
@@ -106,7 +121,8 @@ impl Group {
         Ok(staged)
     }
 
-    /// Stages a commit that removes members, and takes them off the list of organizers.
+    /// Stages a commit that removes members, and takes them off the list of organizers. It states as its reason
+    /// [`CommitReason::Expired`] when the statements of all of them are over.
     ///
     /// # Errors
     /// See [`StageError`].
@@ -121,8 +137,11 @@ impl Group {
         removes.sort_unstable();
         removes.dedup();
         let organizers = self.organizers_without(&removes, |_| false)?;
+        let expired = self.expired(now);
+        let all_expired = removes.iter().all(|leaf| expired.contains(leaf));
+        let reason = if all_expired { CommitReason::Expired } else { CommitReason::Remove };
         let plan = Plan { removes, organizers, ..Plan::default() };
-        self.stage(plan, CommitReason::Remove, now)
+        self.stage(plan, reason, now)
     }
 
     /// Stages an empty commit that gives oneself fresh keys, the media key included.
@@ -173,7 +192,12 @@ impl Group {
         Ok(Some(Organizers::new(keys).map_err(|_| RuleViolation::BadContext)?))
     }
 
-    fn stage(&mut self, plan: Plan, reason: CommitReason, now: UnixSeconds) -> Result<Staged, StageError> {
+    pub(super) fn stage(
+        &mut self,
+        plan: Plan,
+        reason: CommitReason,
+        now: UnixSeconds,
+    ) -> Result<Staged, StageError> {
         if !self.mls.is_active() {
             return Err(StageError::Evicted);
         }
@@ -184,9 +208,10 @@ impl Group {
         let media_key = (!add_only).then(new_media_key);
         let data = CommitData { stated_at: now, reason, invitations: plan.invitations.clone() };
         self.mls.set_aad(data.encode());
+        let identity = plan.identity.clone();
         let bundle = self.build(plan, media_key.as_ref());
         self.mls.set_aad(Vec::new());
-        let judged = bundle.and_then(|bundle| self.keep(bundle, data, media_key));
+        let judged = bundle.and_then(|bundle| self.keep(bundle, data, media_key, identity));
         if judged.is_err() {
             self.discard_staged();
         }
@@ -199,6 +224,7 @@ impl Group {
         bundle: CommitMessageBundle,
         data: CommitData,
         media_key: Option<SigningKey>,
+        identity: Option<Arc<MemberIdentity>>,
     ) -> Result<Staged, StageError> {
         let pending = self.mls.pending_commit().ok_or(StageError::Library)?;
         let changes = self.before().judge(self.own_leaf, &data.encode(), pending)?;
@@ -209,7 +235,7 @@ impl Group {
         if commit.len() > LOG_ITEM_BYTES_MAX {
             return Err(StageError::TooLarge);
         }
-        self.staged = Some(StagedCommit { commit: commit.clone(), changes, media_key });
+        self.staged = Some(StagedCommit { commit: commit.clone(), changes, media_key, identity });
         Ok(Staged { commit, welcome })
     }
 
@@ -237,8 +263,11 @@ impl Group {
         if let Some(media_key) = media_key {
             let extensions = leaf_extensions(&media_key.verifying_key().to_bytes());
             let extensions = extensions.map_err(|_| StageError::Library)?;
-            let leaf = LeafNodeParameters::builder().with_extensions(extensions).build();
-            builder = builder.leaf_node_parameters(leaf);
+            let mut leaf = LeafNodeParameters::builder().with_extensions(extensions);
+            if let Some(identity) = plan.identity {
+                leaf = leaf.with_credential_with_key(identity.credential());
+            }
+            builder = builder.leaf_node_parameters(leaf.build());
         }
         builder
             .load_psks(self.provider.storage())

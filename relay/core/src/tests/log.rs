@@ -75,6 +75,28 @@ fn everybody_sees_one_order_and_directed_entries_reach_their_reader_only() {
 }
 
 #[test]
+fn who_writes_may_have_fresh_keys_and_lets_nobody_in() {
+    let mut world = World::with(2);
+    world.join(JoinParams { grants: viewer(), ..params(3) });
+    let rotate = |world: &mut World, from, last| {
+        let request = world.request();
+        let commit = Bytes::from_static(b"commit");
+        world.upload(from, LogUpload::Commit { request, expected: position(last), commit, welcome: None });
+        world.answer(from, request)
+    };
+    assert_eq!(refusal(&commit(&mut world, 3, position(0), &[2])).0, RefuseReason::Forbidden);
+    for last in 0..budgets::MEMBER_COMMITS_BURST_MAX {
+        assert_eq!(sequence_of(&rotate(&mut world, 3, last)), last + 1);
+    }
+    let last = budgets::MEMBER_COMMITS_BURST_MAX;
+    assert_eq!(refusal(&rotate(&mut world, 3, last)).0, RefuseReason::Limit);
+    assert_eq!(refusal(&rotate(&mut world, 3, 0)).0, RefuseReason::Conflict, "told first: it has to read on");
+    sequence_of(&commit(&mut world, 1, position(last), &[]));
+    world.later_ms(1_001);
+    assert_eq!(sequence_of(&rotate(&mut world, 3, last + 2)), last + 3);
+}
+
+#[test]
 fn join_requests_reach_organizers_and_nobody_else() {
     let mut world = World::with(2);
     world.join(JoinParams { grants: Grants { publish: KindSet::NONE, ..viewer() }, ..params(3) });
