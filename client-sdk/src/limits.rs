@@ -39,7 +39,7 @@ pub(crate) const ROTATION_MS: u64 = 10 * 60 * 1000;
 /// How much sooner or later.
 pub(crate) const ROTATION_JITTER_MS: u64 = 60 * 1000;
 /// Keys that are younger need not be made anew for a lease.
-pub(crate) const FRESH_KEYS_MS: u64 = 10_000;
+pub(crate) const FRESH_KEYS_MS: u64 = 60_000;
 /// How long after a grant a driver that has not asked makes new keys: the driven side makes its own first.
 pub(crate) const LEASE_ROTATION_DELAY_MS: u64 = 2_000;
 

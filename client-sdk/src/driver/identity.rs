@@ -53,7 +53,9 @@ impl State {
 
     /// A commit states its time: whoever is far off is named, once until it is right again.
     pub(super) fn compare_clocks(&mut self, change: &EpochChange) {
-        let Some(member) = self.people.at(change.committer).filter(|member| *member != self.me) else { return };
+        let Some(member) = self.people.at(change.committer).filter(|member| *member != self.me) else {
+            return;
+        };
         match change.clock_skew(self.clock.wall()) {
             Some(seconds) if self.identities.skewed.insert(member) => {
                 self.events.send(Event::ClockSkew { member, seconds });
@@ -64,7 +66,9 @@ impl State {
     }
 
     fn warn_of_own_end(&mut self, wall: UnixSeconds) {
-        let Some(end) = self.group.own_expiry().filter(|end| self.identities.warned_of != Some(*end)) else { return };
+        let Some(end) = self.group.own_expiry().filter(|end| self.identities.warned_of != Some(*end)) else {
+            return;
+        };
         let in_seconds = end.0.saturating_sub(wall.0);
         if in_seconds <= STATEMENT_WARNING_S {
             self.identities.warned_of = Some(end);

@@ -72,7 +72,9 @@ impl State {
     fn rotate_in(&mut self, ms: u64) {
         let now = self.clock.now();
         let is_fresh = |since: MonotonicMs| now.0.saturating_sub(since.0) < FRESH_KEYS_MS;
-        if self.rotation.under_way || self.rotation.soon.is_some() || self.rotation.fresh_since.is_some_and(is_fresh)
+        if self.rotation.under_way
+            || self.rotation.soon.is_some()
+            || self.rotation.fresh_since.is_some_and(is_fresh)
         {
             return;
         }

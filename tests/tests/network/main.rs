@@ -7,6 +7,7 @@
 mod actors;
 mod churn;
 mod constant_rate;
+mod identity;
 mod input;
 mod journal;
 mod organizers;

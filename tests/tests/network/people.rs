@@ -58,13 +58,13 @@ impl Two {
     }
 }
 
-fn options(network: &Network, people: &isi_testkit::World, number: u8) -> ConnectOptions {
+pub(crate) fn options(network: &Network, people: &isi_testkit::World, number: u8) -> ConnectOptions {
     let mut options = people.options();
     options.endpoint = Some(network.endpoint(SocketAddr::new(host(number), 0), None).unwrap());
     options
 }
 
-async fn create(network: &Network, people: &isi_testkit::World) -> Person {
+pub(crate) async fn create(network: &Network, people: &isi_testkit::World) -> Person {
     let credentials = people.credentials(Role::Organizer, "root");
     let created = Session::create(options(network, people, 2), credentials, people.issuers());
     let (session, events) = within(created).await.unwrap();
