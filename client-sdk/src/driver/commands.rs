@@ -13,6 +13,7 @@ use isi_wire::{Audience, ClientMessage};
 impl State {
     /// One call of a handle. Whoever called may be gone: answers to nobody are dropped.
     pub(super) fn handle_command(&mut self, command: Command) {
+        self.rotate_by(&command);
         match command {
             Command::Members { reply } => drop(reply.send(self.people.list(&self.group, self.me))),
             Command::SessionCode { reply } => drop(reply.send(self.group.session_code())),
@@ -50,18 +51,9 @@ impl State {
             Command::SubscribeDatagrams { track, reply } => {
                 self.subscribe(track, Subscribing::datagrams(reply))
             }
-            Command::Send { text, reply } => {
-                self.rotation.wrote();
-                self.send_text(text, reply);
-            }
-            Command::SendPrivate { to, text, reply } => {
-                self.rotation.wrote();
-                self.send_private(to, text, reply);
-            }
-            Command::RequestLease { from, reply } => {
-                self.rotate_for_lease();
-                self.request_lease(from, reply);
-            }
+            Command::Send { text, reply } => self.send_text(text, reply),
+            Command::SendPrivate { to, text, reply } => self.send_private(to, text, reply),
+            Command::RequestLease { from, reply } => self.request_lease(from, reply),
             Command::GrantLease { driver, scope, duration_ms, reply } => {
                 self.grant_lease(driver, scope, duration_ms, reply);
             }

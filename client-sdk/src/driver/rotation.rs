@@ -7,6 +7,7 @@
 
 use super::membership::{Change, What};
 use super::state::State;
+use crate::command::Command;
 use crate::error::{ChangeError, Refusal, RequestError};
 use crate::limits::{FRESH_KEYS_MS, LEASE_ROTATION_DELAY_MS, RETRY_MS, ROTATION_JITTER_MS, ROTATION_MS};
 use isi_e2ee::MonotonicMs;
@@ -35,11 +36,6 @@ impl Rotation {
         let due = self.soon.map_or(self.due, |soon| soon.min(self.due));
         (!self.under_way).then_some(due)
     }
-
-    /// It wrote something to somebody.
-    pub(super) const fn wrote(&mut self) {
-        self.has_written = true;
-    }
 }
 
 impl State {
@@ -56,6 +52,15 @@ impl State {
         if asked_for || by_timer && sends {
             self.rotation.under_way = true;
             self.change(Change::new(What::Rotate, None));
+        }
+    }
+
+    /// What a call means for keys: who writes makes new ones in its time, who asks to drive at once.
+    pub(super) fn rotate_by(&mut self, command: &Command) {
+        match command {
+            Command::Send { .. } | Command::SendPrivate { .. } => self.rotation.has_written = true,
+            Command::RequestLease { .. } => self.rotate_for_lease(),
+            _ => {}
         }
     }
 
