@@ -22,7 +22,8 @@ pub(crate) struct Epoch {
     pub(crate) group_id: Arc<[u8]>,
     pub(crate) own_leaf: LeafIndex,
     pub(crate) own_media_key: Arc<SigningKey>,
-    base: Zeroizing<[u8; 32]>,
+    // Where it is it stays until it is wiped: an epoch that is moved, out of the queue or with it, leaves only a pointer.
+    base: Box<Zeroizing<[u8; 32]>>,
     // None: the member published bytes that are no key.
     media_keys: HashMap<LeafIndex, Option<VerifyingKey>>,
     object_keys: HashMap<(LeafIndex, TrackId), Arc<ObjectKey>>,
@@ -148,12 +149,14 @@ impl Epoch {
     fn new(input: EpochInput, now: MonotonicMs) -> Self {
         let media_keys =
             input.media_keys.iter().map(|(leaf, key)| (*leaf, VerifyingKey::from_bytes(key).ok()));
+        let mut base = Box::new(Zeroizing::new([0; 32]));
+        base.copy_from_slice(input.base.as_slice());
         Self {
             number: input.epoch,
             group_id: input.group_id.into(),
             own_leaf: input.own_leaf,
             own_media_key: Arc::new(input.own_media_key),
-            base: input.base,
+            base,
             media_keys: media_keys.collect(),
             object_keys: HashMap::new(),
             delayed_until: (input.change == EpochSwitch::AddOnly).then(|| after(now, SWITCH_DELAY_MS)),
