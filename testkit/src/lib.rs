@@ -162,7 +162,9 @@ impl Relay {
     /// The node's side of TLS, as it was told.
     pub fn server_tls(&self) -> rustls::ServerConfig {
         let tls = TlsConfig::from_memory(self.certificates.chain_der(), self.certificates.private_key_der());
-        let mut server = server_crypto(&tls, &[self.address]).unwrap();
+        // A development certificate is for loopback alone; so is this process.
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, self.address.port()));
+        let mut server = server_crypto(&tls, &[loopback]).unwrap();
         server.alpn_protocols = vec![ALPN.to_vec()];
         server
     }

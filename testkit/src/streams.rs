@@ -90,6 +90,17 @@ impl LogReader {
             self.buffer.push(&bytes);
         }
     }
+
+    /// The next entry, however long it takes; `None` when the connection has ended.
+    pub async fn next_or_end(&mut self) -> Option<LogEntry> {
+        loop {
+            if let Some(frame) = self.buffer.next_frame().unwrap() {
+                return Some(LogEntry::decode(frame).unwrap());
+            }
+            let chunk = self.stream.read_chunk(usize::MAX, true).await.ok()??;
+            self.buffer.push(&chunk.bytes);
+        }
+    }
 }
 
 /// Opens a group and writes its header. Returns the stream, and the bytes that receivers have to get first.

@@ -1,9 +1,15 @@
 //! Tokens: expired, stolen, used again, for somewhere else, of nobody.
 
+use crate::liar::{Frames, tell};
 use isi_account::{AccountKey, Role, TokenClaims};
-use isi_client::{ConnectionKey, Credentials, Disconnected, Invitation, JoinError};
+use isi_client::{ConnectionKey, Credentials, Disconnected, Invitation, JoinError, Session};
 use isi_testkit::{Connected, Person, Relay, World, close_code, send, unix_seconds};
+use isi_wire::limits::CONTROL_MESSAGE_BYTES_MAX;
 use isi_wire::{ClientMessage, CloseCode};
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Endpoint, ServerConfig};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 /// What the relay says to credentials that the test has changed.
 async fn refused(
@@ -129,4 +135,44 @@ async fn a_proof_of_another_connection() {
     assert!(matches!(owner.answers.next().await, isi_wire::RelayMessage::Joined(_)));
     assert_eq!(relay.stats().closed_with(CloseCode::ProofRefused), 3);
     assert_goes_on(&root, &mut other).await;
+}
+
+/// Whoever has taken over a name, or has one of its own and lures people there, passes on what an honest relay asks and what the
+/// person answers.
+#[tokio::test]
+async fn a_proof_that_a_rogue_relay_passes_on() {
+    let world = World::start();
+    let (root, [mut other]) = world.people([Role::Participant]).await;
+    let invitation = root.session.invite().await.unwrap();
+    let elsewhere = World { relay: Relay::start(), session: world.session };
+    for name in [&world, &elsewhere] {
+        let tls = QuicServerConfig::try_from(name.relay.server_tls()).unwrap();
+        let server = ServerConfig::with_crypto(Arc::new(tls));
+        let rogue = Endpoint::server(server, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let mut options = name.options();
+        options.connect_addr = Some(rogue.local_addr().unwrap());
+        let credentials = world.credentials(Role::Participant, "owner");
+        let lured = Session::join(options, credentials, world.issuers(), &invitation);
+        tokio::select! {
+            joined = lured => panic!("{:?}", joined.err()),
+            refused = pass_on(&rogue, &world.relay) => assert_eq!(refused, CloseCode::ProofRefused),
+        }
+    }
+    assert_eq!(world.relay.stats().joins, 2);
+    assert_goes_on(&root, &mut other).await;
+}
+
+/// Lets the next person that comes join the relay in its stead, and says what that answers.
+async fn pass_on(rogue: &Endpoint, relay: &Relay) -> CloseCode {
+    let person = rogue.accept().await.unwrap().await.unwrap();
+    let (mut to_person, from_person) = person.accept_bi().await.unwrap();
+    let mut said = Frames::new(from_person, CONTROL_MESSAGE_BYTES_MAX);
+    let mut thief = Connected::dial(relay).await;
+    let hello = ClientMessage::decode(said.next().await.unwrap()).unwrap();
+    send(&mut thief.control, &hello).await;
+    tell(&mut to_person, &thief.answers.next().await).await;
+    let join = ClientMessage::decode(said.next().await.unwrap()).unwrap();
+    assert!(matches!(join, ClientMessage::Join { .. }));
+    send(&mut thief.control, &join).await;
+    close_code(&thief.connection).await
 }

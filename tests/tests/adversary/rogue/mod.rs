@@ -3,32 +3,25 @@
 //!
 //! What it needs of ours is written down here again from SPEC.md sections 8 to 11.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub(crate) mod mls;
+
 use bytes::Bytes;
-use ed25519_dalek::{Signer as _, SigningKey};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use ed25519_dalek::SigningKey;
 use isi_account::Role;
 use isi_client::Invitation;
 use isi_e2ee::{
     EpochInput, EpochSwitch, Expected, Keyring, LeafIndex, LeaseTerms, MonotonicMs, Opener, PrivateContext,
     PrivateKeys, SealMeta, Sealer, Transport,
 };
-use isi_testkit::{Client, World, unix_seconds};
-use isi_wire::{Audience, ClientMessage, EntryKind, LogEntry, LogUpload, ParticipantId, TrackId, TrackKind};
+use isi_testkit::{Client, World};
+use isi_wire::{
+    Audience, ClientMessage, EntryKind, LogEntry, LogPosition, LogUpload, ParticipantId, RefuseReason,
+    RelayMessage, RequestId, TrackId, TrackKind, Welcome,
+};
+use mls::{LeafKey, epoch_input, own_leaf};
 use openmls::prelude::*;
 use openmls_rust_crypto::OpenMlsRustCrypto;
-use openmls_traits::signatures::{Signer, SignerError};
-use openmls_traits::types::SignatureScheme;
-use sha2::Sha256;
-use tls_codec::Serialize as _;
 use zeroize::Zeroizing;
-
-const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
-const STATEMENT: CredentialType = CredentialType::Other(0xF150);
-const ORGANIZERS: u16 = 0xF151;
-const PARAMETERS: u16 = 0xF152;
-const MEDIA_KEY: u16 = 0xF153;
 
 /// The root organizer's leaf; people who join one after the other have the next ones.
 pub(crate) const ROOT: LeafIndex = LeafIndex(0);
@@ -56,19 +49,6 @@ pub(crate) struct Rogue {
     messages: Sealer,
 }
 
-/// Signs for OpenMLS.
-struct LeafKey(SigningKey);
-
-impl Signer for LeafKey {
-    fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
-        Ok(self.0.sign(payload).to_bytes().to_vec())
-    }
-
-    fn signature_scheme(&self) -> SignatureScheme {
-        SignatureScheme::ED25519
-    }
-}
-
 impl Rogue {
     /// Is let in by the rules and says which connection it has; it breaks them afterwards.
     pub(crate) async fn join(world: &World, role: Role, subject: &str, invitation: &Invitation) -> Self {
@@ -83,18 +63,23 @@ impl Rogue {
         subject: &str,
         invitation: &Invitation,
     ) -> Self {
-        let mut client = world.relay.join(token, world.session).await;
-        let (key, media_key) = (LeafKey(new_key()), new_key());
-        let statement = world.statement(role, subject, &key.0.verifying_key().to_bytes());
+        let client = world.relay.join(token, world.session).await;
+        Self::join_over(client, world, role, subject, invitation).await
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) async fn join_over(
+        mut client: Client,
+        world: &World,
+        role: Role,
+        subject: &str,
+        invitation: &Invitation,
+    ) -> Self {
+        let (key, media_key) = (LeafKey::new(), mls::new_key());
+        let statement = world.statement(role, subject, &key.public());
         let provider = OpenMlsRustCrypto::default();
-        let package = key_package(&provider, &key, &media_key, statement);
-        let request = LogUpload::Append {
-            request: client.request(),
-            kind: EntryKind::JoinRequest,
-            audience: Audience::Organizers,
-            payload: join_request(world, invitation, &package).into(),
-        };
-        client.upload(&request).await;
+        let package = mls::key_package(&provider, &key, &media_key, statement);
+        ask_in(&mut client, mls::join_request(world, invitation, &package)).await;
         let welcome = loop {
             let entry = client.log.next().await;
             if entry.kind == EntryKind::Welcome {
@@ -102,7 +87,7 @@ impl Rogue {
             }
         };
         client.say(&ClientMessage::AcknowledgeWelcome { sequence: welcome.sequence }).await;
-        let mls = enter(&provider, &welcome.payload);
+        let mls = mls::enter(&provider, &welcome.payload);
         let keyring = Keyring::new();
         keyring.install(epoch_input(&mls, &provider, own_leaf(&mls), &media_key), NOW);
         let messages = Sealer::new(&keyring, MESSAGES, TrackKind::Message).unwrap();
@@ -133,6 +118,21 @@ impl Rogue {
         keyring
     }
 
+    /// Signs what it likes with its media key.
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        ed25519_dalek::Signer::sign(&self.media_key, message).to_bytes()
+    }
+
+    /// What all keys of the group come from in this epoch, with the group's id.
+    pub(crate) fn base(&self) -> (Vec<u8>, Zeroizing<[u8; 32]>) {
+        let input = epoch_input(&self.mls, &self.provider, self.leaf(), &self.media_key);
+        (input.group_id, input.base)
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.mls.epoch().as_u64()
+    }
+
     /// Seals for its own message track.
     pub(crate) fn seal_message(&mut self, plaintext: &[u8]) -> Bytes {
         self.messages.seal(NOW, MESSAGE_META, plaintext).unwrap()
@@ -155,7 +155,7 @@ impl Rogue {
             let entry = self.client.log.next().await;
             match entry.kind {
                 EntryKind::Message if entry.sender != self.client.id() => return entry,
-                EntryKind::Commit => self.follow(&entry.payload),
+                EntryKind::Commit => self.follow(&entry),
                 _ => {}
             }
         }
@@ -167,7 +167,7 @@ impl Rogue {
         while self.mls.epoch() == before {
             let entry = self.client.log.next().await;
             if entry.kind == EntryKind::Commit {
-                self.follow(&entry.payload);
+                self.follow(&entry);
             }
         }
     }
@@ -203,36 +203,38 @@ impl Rogue {
         ([&lease.id[..], &epoch.to_be_bytes(), &enc].concat(), keys)
     }
 
-    /// A commit that removes somebody, whether it may or not.
-    pub(crate) fn commit_removal(&mut self, whom: LeafIndex) -> Bytes {
-        let data = [&[1][..], &unix_seconds().to_be_bytes(), &[2]].concat();
-        self.mls.set_aad(data);
-        let bundle = self
-            .mls
-            .commit_builder()
-            .propose_removals([LeafNodeIndex::new(u32::from(whom.0))])
-            .leaf_node_parameters(
-                LeafNodeParameters::builder().with_extensions(media_extension(&new_key())).build(),
-            )
-            .load_psks(self.provider.storage())
-            .unwrap()
-            .build(self.provider.rand(), self.provider.crypto(), &self.key, |_| true)
-            .unwrap()
-            .stage_commit(&self.provider)
-            .unwrap();
-        let commit = bundle.into_commit().to_bytes().unwrap();
+    /// A commit of anything, whether it may be or not, with a Welcome if it adds somebody.
+    pub(crate) fn commit(
+        &mut self,
+        data: Vec<u8>,
+        plan: impl for<'a> FnOnce(mls::Builder<'a>) -> mls::Builder<'a>,
+    ) -> (Bytes, Option<Bytes>) {
+        let (commit, welcome) = mls::commit(&mut self.mls, &self.provider, &self.key, data, plan);
         self.mls.clear_pending_commit(self.provider.storage()).unwrap();
-        commit.into()
+        (commit.into(), welcome.map(Bytes::from))
     }
 
-    fn follow(&mut self, commit: &[u8]) {
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(commit).unwrap();
+    /// A commit that removes somebody.
+    pub(crate) fn commit_removal(&mut self, whom: LeafIndex) -> Bytes {
+        let whom = [LeafNodeIndex::new(u32::from(whom.0))];
+        self.commit(mls::commit_data(2, &[]), |builder| builder.propose_removals(whom)).0
+    }
+
+    /// Uploads a commit behind the last one that this member has followed, which the relay takes.
+    pub(crate) async fn upload(&mut self, commit: Bytes, welcome: Option<Welcome>) {
+        let expected = LogPosition { last_handshake: self.last_handshake, ..self.client.joined.position };
+        upload(&mut self.client, expected, commit, welcome).await.unwrap();
+    }
+
+    fn follow(&mut self, entry: &LogEntry) {
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(&entry.payload).unwrap();
         let message = message.try_into_protocol_message().unwrap();
         let processed = self.mls.process_message(&self.provider, message).unwrap();
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             panic!("no commit")
         };
         self.mls.merge_staged_commit(&self.provider, *staged).unwrap();
+        self.last_handshake = entry.sequence;
         let mut input = epoch_input(&self.mls, &self.provider, self.leaf(), &self.media_key);
         input.change = EpochSwitch::Other;
         self.keyring.install(input, NOW);
@@ -251,96 +253,35 @@ pub(crate) async fn post(client: &mut Client, object: Bytes) {
     client.upload(&upload).await;
 }
 
-fn own_leaf(mls: &MlsGroup) -> LeafIndex {
-    LeafIndex(u16::try_from(mls.own_leaf_index().u32()).unwrap())
-}
-
-fn new_key() -> SigningKey {
-    let mut secret = [0; 32];
-    aws_lc_rs::rand::fill(&mut secret).unwrap();
-    SigningKey::from_bytes(&secret)
-}
-
-fn media_extension(key: &SigningKey) -> Extensions<LeafNode> {
-    let key = UnknownExtension(key.verifying_key().to_bytes().to_vec());
-    Extensions::single(Extension::Unknown(MEDIA_KEY, key)).unwrap()
-}
-
-fn key_package(
-    provider: &OpenMlsRustCrypto,
-    key: &LeafKey,
-    media_key: &SigningKey,
-    statement: String,
-) -> KeyPackage {
-    let types = [ORGANIZERS, PARAMETERS, MEDIA_KEY].map(ExtensionType::Unknown);
-    let capabilities = Capabilities::new(
-        Some(&[ProtocolVersion::Mls10]),
-        Some(&[SUITE]),
-        Some(&types),
-        Some(&[]),
-        Some(&[STATEMENT]),
-    );
-    let credential = CredentialWithKey {
-        credential: Credential::new(STATEMENT, statement.into_bytes()),
-        signature_key: key.0.verifying_key().to_bytes().to_vec().into(),
+/// Asks the organizers to be let in.
+pub(crate) async fn ask_in(client: &mut Client, request: Vec<u8>) {
+    let upload = LogUpload::Append {
+        request: client.request(),
+        kind: EntryKind::JoinRequest,
+        audience: Audience::Organizers,
+        payload: request.into(),
     };
-    KeyPackage::builder()
-        .key_package_lifetime(Lifetime::init(0, u64::MAX))
-        .leaf_node_capabilities(capabilities)
-        .leaf_node_extensions(media_extension(media_key))
-        .build(SUITE, provider, key, credential)
-        .unwrap()
-        .into_key_package()
+    client.upload(&upload).await;
 }
 
-fn join_request(world: &World, invitation: &Invitation, package: &KeyPackage) -> Vec<u8> {
-    let fragment = URL_SAFE_NO_PAD.decode(invitation.to_fragment().as_bytes()).unwrap();
-    let (id, secret) = (&fragment[49..65], &fragment[65..97]);
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
-    mac.update(b"ISI join request v1");
-    mac.update(&world.session.0);
-    let reference = package.hash_ref(OpenMlsRustCrypto::default().crypto()).unwrap();
-    for part in [reference.as_slice(), package.leaf_node().credential().serialized_content()] {
-        mac.update(&(part.len() as u64).to_be_bytes());
-        mac.update(part);
-    }
-    let package = package.tls_serialize_detached().unwrap();
-    let mut request = [&[1], id, &mac.finalize().into_bytes()].concat();
-    isi_wire::put_varint(&mut request, package.len() as u64);
-    request.extend_from_slice(&package);
-    request
-}
-
-fn enter(provider: &OpenMlsRustCrypto, welcome: &[u8]) -> MlsGroup {
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome).unwrap();
-    let MlsMessageBodyIn::Welcome(welcome) = message.extract() else { panic!("no Welcome") };
-    let config = MlsGroupJoinConfig::builder()
-        .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
-        .use_ratchet_tree_extension(true)
-        .build();
-    let staged = StagedWelcome::build_from_welcome(provider, &config, welcome).unwrap();
-    staged.skip_lifetime_validation().build().unwrap().into_group(provider).unwrap()
-}
-
-fn epoch_input(
-    mls: &MlsGroup,
-    provider: &OpenMlsRustCrypto,
-    own_leaf: LeafIndex,
-    own_media_key: &SigningKey,
-) -> EpochInput {
-    let base = mls.export_secret(provider.crypto(), "ISI base v1", &isi_e2ee::SUITE_ID.to_be_bytes(), 32);
-    let media_keys = mls.members().map(|member| {
-        let leaf = mls.public_group().leaf(member.index).unwrap();
-        let key = leaf.extensions().unknown(MEDIA_KEY).unwrap();
-        (LeafIndex(u16::try_from(member.index.u32()).unwrap()), key.0.as_slice().try_into().unwrap())
-    });
-    EpochInput {
-        group_id: mls.group_id().as_slice().to_vec(),
-        epoch: mls.epoch().as_u64(),
-        base: Zeroizing::new(base.unwrap().try_into().unwrap()),
-        own_leaf,
-        own_media_key: own_media_key.clone(),
-        media_keys: media_keys.collect(),
-        change: EpochSwitch::First,
-    }
+/// Uploads a commit, and says what the relay makes of it.
+pub(crate) async fn upload(
+    client: &mut Client,
+    expected: LogPosition,
+    commit: Bytes,
+    welcome: Option<Welcome>,
+) -> Result<u64, RefuseReason> {
+    let request: RequestId = client.request();
+    client.upload(&LogUpload::Commit { request, expected, commit, welcome }).await;
+    client
+        .hear(|message| match message {
+            RelayMessage::Appended { request: answered, sequence } if answered == request => {
+                Some(Ok(sequence))
+            }
+            RelayMessage::Refused { request: answered, reason, .. } if answered == request => {
+                Some(Err(reason))
+            }
+            _ => None,
+        })
+        .await
 }

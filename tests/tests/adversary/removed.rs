@@ -1,5 +1,6 @@
 //! A member that was removed, and keeps every key it had.
 
+use crate::liar::Liar;
 use crate::rogue::{MESSAGES, NOW, PERSON_0, Rogue, post};
 use crate::scene::text;
 use isi_account::Role;
@@ -62,4 +63,38 @@ async fn a_removed_member_reads_and_writes_on_through_an_accomplice() {
     assert_eq!(root.hear_refused().await, (None, Refused::Object(nobody)));
     person.session.send("anyway").await.unwrap();
     root.hear_text("anyway").await;
+}
+
+/// Objects of the epoch before still count for some seconds, since they may be on their way; those of whoever is removed do not.
+#[tokio::test(start_paused = true)]
+async fn a_removed_member_within_the_grace() {
+    let liar = Liar::start();
+    let (mut root, [mut other]) = liar.people([Role::Participant]).await;
+    let invitation = root.session.invite().await.unwrap();
+    let role = Role::Participant;
+    let relays = liar.accomplice(role).await;
+    let mut stays = Rogue::join_over(relays, &liar.world, role, "stays", &invitation).await;
+    let relays = liar.accomplice(role).await;
+    let mut removed = Rogue::join_over(relays, &liar.world, role, "rogue", &invitation).await;
+    stays.follow_commit().await;
+    let mut accomplice = liar.accomplice(Role::Viewer).await;
+    for person in [&mut root, &mut other] {
+        person.until_online(4).await;
+    }
+    // Both are sealed before the removal, and arrive behind it.
+    let (late, honest) =
+        (removed.seal_message(&text("one last word")), stays.seal_message(&text("as I said")));
+    root.session.remove(root.member("rogue").await).await.unwrap();
+    for person in [&mut root, &mut other] {
+        person.hear(|event| matches!(event, Event::MemberLeft(_)).then_some(())).await;
+    }
+    post(&mut accomplice, late).await;
+    for person in [&mut root, &mut other] {
+        let nobody = OpenError::NotAMember(removed.leaf());
+        assert_eq!(person.hear_refused().await, (None, Refused::Object(nobody)));
+    }
+    post(&mut stays.client, honest).await;
+    for person in [&mut root, &mut other] {
+        assert_eq!(person.hear_text("as I said").await, person.member("stays").await);
+    }
 }

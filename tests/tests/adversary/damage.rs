@@ -13,14 +13,14 @@ use zeroize::Zeroizing;
 /// Tag and signature.
 const TAIL_BYTES: usize = 16 + 64;
 
-fn header_bytes(object: &Bytes) -> usize {
+pub(crate) fn header_bytes(object: &Bytes) -> usize {
     let mut rest = object.clone();
     ObjectHeader::decode(&mut rest).unwrap();
     object.len() - rest.len()
 }
 
 /// The object under a header that says something else.
-fn relabelled(object: &Bytes, change: impl FnOnce(&mut ObjectHeader)) -> Bytes {
+pub(crate) fn relabelled(object: &Bytes, change: impl FnOnce(&mut ObjectHeader)) -> Bytes {
     let mut rest = object.clone();
     let mut header = ObjectHeader::decode(&mut rest).unwrap();
     change(&mut header);
@@ -36,7 +36,7 @@ fn flipped(object: &Bytes, position: usize, bits: u8) -> Bytes {
     bytes.into()
 }
 
-fn key_id(track: TrackId, leaf: LeafIndex, epoch: u64) -> impl FnOnce(&mut ObjectHeader) {
+pub(crate) fn key_id(track: TrackId, leaf: LeafIndex, epoch: u64) -> impl FnOnce(&mut ObjectHeader) {
     move |header| header.sframe.key_id = SframeHeader::compose_key_id(track, leaf.0, epoch)
 }
 
