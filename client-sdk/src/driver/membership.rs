@@ -1,7 +1,8 @@
 use super::door::Door;
 use super::expels::Expels;
+use super::organizers::kicked;
 use super::policy::SessionPolicy;
-use super::requests::{Pending, answer, nobody};
+use super::requests::{Pending, nobody};
 use super::state::State;
 use crate::command::Reply;
 use crate::error::{ChangeError, Disconnected, Refusal, RequestError};
@@ -10,7 +11,7 @@ use crate::limits::COMMIT_TRIES_MAX;
 use crate::options::AdmitPolicy;
 use crate::{ApplicantId, MemberId};
 use isi_e2ee::{CommitReason, EpochChange, MonotonicMs, Staged};
-use isi_wire::{ClientMessage, LogPosition, LogUpload, ParticipantId, Welcome};
+use isi_wire::{LogPosition, LogUpload, ParticipantId, Welcome};
 use std::collections::VecDeque;
 
 /// Changes that wait for their turn. Beyond it they fail as busy.
@@ -170,6 +171,10 @@ impl State {
     }
 
     fn upload(&mut self, change: Change, staged: Staged, participants: Vec<ParticipantId>) {
+        // Before the commit, or the member reads it, goes, and is not there to be barred.
+        if let What::Remove { kick: Some(participant), .. } = change.what {
+            self.kick(participant, nobody());
+        }
         let welcome = staged.welcome.map(|payload| Welcome { participants, payload: payload.into() });
         let request = self.requests.add(Pending::Commit(change));
         let upload =
@@ -244,7 +249,8 @@ impl State {
             What::Admit(ids) if ids.iter().any(|id| self.membership.door.knows(*id)) => {
                 self.change(Change::new(What::Admit(ids), change.reply));
             }
-            What::Remove { kick: Some(participant), .. } => self.kick(participant, change.reply),
+            // Once more, for the answer: whoever is gone by now is barred.
+            What::Remove { kick: Some(participant), .. } => self.kick(participant, kicked(change.reply)),
             What::HandOver { leaves: true, .. } => self.depart_soon(),
             _ => self.conclude(change, Ok(())),
         }
@@ -267,12 +273,6 @@ impl State {
             What::HandOver { leaves: true, .. } => self.close_and_leave(),
             _ => {}
         }
-    }
-
-    /// Second half of a removal: the relay lets the account in no more.
-    fn kick(&mut self, participant: ParticipantId, reply: Option<Reply<(), ChangeError>>) {
-        let on_done = reply.map_or_else(nobody, answer);
-        self.request(Pending::Simple(on_done), |request| ClientMessage::Kick { request, participant });
     }
 
     /// A merged commit: who came, who is gone, and what depends on the epoch.

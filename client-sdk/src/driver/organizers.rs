@@ -1,15 +1,15 @@
 use super::membership::{Change, Made, What};
-use super::requests::{Pending, nobody};
+use super::requests::{OnDone, Pending, answer, nobody};
 use super::state::State;
 use crate::clock::Clock;
 use crate::command::Reply;
-use crate::error::{ChangeError, InviteFailed, RevokeError};
+use crate::error::{ChangeError, InviteFailed, Refusal, RequestError, RevokeError};
 use crate::event::Event;
 use crate::limits::DEPART_MS_MAX;
 use crate::options::LastOrganizer;
 use crate::{MemberId, SessionMember};
 use isi_e2ee::{Invitation, InvitationId, InviteOptions, MonotonicMs, Role};
-use isi_wire::{Audience, ClientMessage, EntryKind};
+use isi_wire::{Audience, ClientMessage, EntryKind, ParticipantId};
 
 impl State {
     pub(super) fn invite(&mut self, options: InviteOptions, reply: Reply<Invitation, InviteFailed>) {
@@ -124,4 +124,19 @@ impl State {
         self.request(Pending::Simple(nobody()), |request| ClientMessage::CloseSession { request });
         self.send_control(&ClientMessage::Leave);
     }
+
+    /// The other half of a removal: the relay lets the account in no more.
+    pub(super) fn kick(&mut self, participant: ParticipantId, on_done: OnDone) {
+        self.request(Pending::Simple(on_done), |request| ClientMessage::Kick { request, participant });
+    }
+}
+
+/// Whoever is gone by now was barred before.
+pub(super) fn kicked(reply: Option<Reply<(), ChangeError>>) -> OnDone {
+    let Some(reply) = reply else { return nobody() };
+    let on_done: OnDone = answer(reply);
+    Box::new(move |result| match result {
+        Err(RequestError::Refused(Refusal::NotFound)) => on_done(Ok(())),
+        result => on_done(result),
+    })
 }

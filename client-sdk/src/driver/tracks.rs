@@ -234,6 +234,8 @@ impl State {
             own.state.end();
             self.record_sharing_end(own.track, own.kind);
             if let Some(lease) = own.lease {
+                // The driven side's track to the driver: that one is gone. The driver's: it can send no more.
+                self.input_cut(lease);
                 self.drop_lease(lease);
             }
         }
