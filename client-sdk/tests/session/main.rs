@@ -5,6 +5,7 @@ mod admission;
 mod driving;
 mod handing_over;
 mod joining;
+mod key_exchange;
 mod membership;
 mod organizers;
 mod recording;
