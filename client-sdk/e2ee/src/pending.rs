@@ -100,7 +100,12 @@ impl PendingMember {
             media_key: &self.media_key,
         };
         let joined = Group::join(&mut self.provider, &expectation, welcome, now, at);
-        let untouched = [WelcomeRefused::Malformed, WelcomeRefused::NotForUs, WelcomeRefused::OtherSuite];
+        let untouched = [
+            WelcomeRefused::Malformed,
+            WelcomeRefused::NotForUs,
+            WelcomeRefused::OtherSuite,
+            WelcomeRefused::TooLarge,
+        ];
         if joined.as_ref().is_err_and(|refused| !untouched.contains(refused)) {
             // The key package is used up; nothing of a group one did not trust stays.
             self.provider = Provider::default();

@@ -18,14 +18,19 @@ use tls_codec::Deserialize as _;
 
 /// Why a Welcome does not let one in.
 ///
-/// After [`NotForUs`](Self::NotForUs), [`OtherSuite`](Self::OtherSuite) and [`Malformed`](Self::Malformed) wait for another; after any other the
-/// key package is used up: make a new [`PendingMember`](crate::PendingMember) and ask again, or do not trust
+/// After [`NotForUs`](Self::NotForUs), [`OtherSuite`](Self::OtherSuite), [`TooLarge`](Self::TooLarge) and
+/// [`Malformed`](Self::Malformed) wait for another; after any other the key package is used up: make a new [`PendingMember`](crate::PendingMember) and ask again, or do not trust
 /// the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WelcomeRefused {
-    /// Not a Welcome, or longer than one may be.
+    /// Not a Welcome.
     #[error("not a Welcome")]
     Malformed,
+    /// The Welcome with the group's tree has more than [`WELCOME_BYTES_MAX`] bytes, so no organizer of ours has made it.
+    #[error(
+        "the group's tree is too large: a Welcome has at most {WELCOME_BYTES_MAX} bytes; ask for a smaller session, or report the relay"
+    )]
+    TooLarge,
     /// For another key package, or for one that was used already.
     #[error("the Welcome is not for this join request, or the join request was answered already")]
     NotForUs,
@@ -171,7 +176,7 @@ impl Expectation<'_> {
 
 fn parse(welcome: &[u8], profile: GroupProfile) -> Result<Welcome, WelcomeRefused> {
     if welcome.len() > WELCOME_BYTES_MAX {
-        return Err(WelcomeRefused::Malformed);
+        return Err(WelcomeRefused::TooLarge);
     }
     // Before MLS looks at it: then the key package is not used up.
     if let Some((WELCOME_HEAD, rest)) = welcome.split_first_chunk::<4>()

@@ -370,6 +370,8 @@ fn noise_and_others_welcomes_are_no_welcome() {
     let dan = pending("dan", "viewer", &invitation);
     assert_eq!(cid.join(&[], NOW, AT).unwrap_err(), WelcomeRefused::Malformed);
     assert_eq!(cid.join(&[0xff; 300], NOW, AT).unwrap_err(), WelcomeRefused::Malformed);
+    let oversize = vec![0; isi_wire::limits::WELCOME_BYTES_MAX + 1];
+    assert_eq!(cid.join(&oversize, NOW, AT).unwrap_err(), WelcomeRefused::TooLarge);
     let applicant = root.check_join_request(&dan.join_request(), NOW).unwrap();
     let staged = root.admit(&[applicant], NOW).unwrap();
     assert_eq!(cid.join(staged.welcome.as_deref().unwrap(), NOW, AT).unwrap_err(), WelcomeRefused::NotForUs);
