@@ -10,10 +10,12 @@ pub mod demo;
 pub mod doctor;
 pub mod failure;
 pub mod hex;
+pub mod known;
 pub mod live;
 pub mod load;
 pub mod people;
 pub mod random;
+pub mod record;
 pub mod relay_config;
 pub mod screen;
 pub mod search;
@@ -60,6 +62,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Share(args) => block_on(people::share(&args)),
         Command::View(args) => block_on(people::view(&args)),
         Command::Chat(args) => block_on(people::chat(&args)),
+        Command::Record(command) => record::run(&command),
+        Command::People(args) => known::run(&args),
         Command::Load(args) => block_on(load::command(&args)),
         Command::InternalLoader => block_on(load::loader::run()),
         Command::InternalParticipant => block_on(demo::participant::run()),

@@ -15,6 +15,8 @@ pub struct MemberId {
 pub struct SessionMember {
     /// Names it in calls and events.
     pub id: MemberId,
+    /// The account service's name for itself: subjects are names within it.
+    pub issuer: String,
     /// The account service's opaque name for the person.
     pub subject: String,
     /// Upper bound of its rights.

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use isi_client::{
-    ConnectOptions, Credentials, Events, Invitation, IssuerKeys, JoinError, ObjectObserver, RelayUrl,
-    Session, TrustAnchors,
+    AdmitPolicy, ConnectOptions, Credentials, Events, GroupProfile, Invitation, IssuerKeys, JoinError,
+    ObjectObserver, RelayUrl, Session, TrustAnchors,
 };
 
 use crate::failure::{Exit, Failure};
@@ -23,6 +23,17 @@ pub struct Way<'a> {
     pub invitation: Option<&'a str>,
     /// Sees sealed objects.
     pub observer: Option<ObjectObserver>,
+    /// Who decides about join requests, and the group's suite, where a session is created.
+    pub terms: Terms,
+}
+
+/// What the creator of a session decides.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Who decides about join requests.
+    pub admit: AdmitPolicy,
+    /// The group's suite.
+    pub profile: GroupProfile,
 }
 
 /// Creates the session of the token, or joins it where there is an invitation.
@@ -40,6 +51,8 @@ pub async fn enter(way: Way<'_>, credentials: Credentials) -> Result<(Session, E
     let mut options = ConnectOptions::new(url, trust);
     options.connect_addr = way.connect_addr;
     options.observer = way.observer;
+    options.admit = way.terms.admit;
+    options.profile = way.terms.profile;
     let entered = match way.invitation {
         None => Session::create(options, credentials, issuers).await,
         Some(fragment) => {

@@ -7,7 +7,7 @@ mod sharing;
 mod viewing;
 
 pub use driving::key_strokes;
-pub use entry::{Way, enter};
+pub use entry::{Terms, Way, enter};
 pub use screen_thread::{Applied, CodedFrame, ScreenOrder, ScreenSettings, ScreenThread};
 pub use sharing::{SharingError, apply_input, share_frames};
 pub use viewing::{View, view_frames};

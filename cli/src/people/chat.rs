@@ -1,11 +1,20 @@
-use isi_client::{Event, Events, Session};
+use isi_client::{Event, Events};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::{Entered, Link, crowd, enter, relay_failure, stop_asked};
+use super::{
+    Entered, Link,
+    companion::Companion,
+    enter, relay_failure, stop_asked,
+    teller::{Out, Teller},
+};
 use crate::{
     args::ChatArgs,
     failure::{Exit, Failure},
+    live::Terms,
 };
+
+const HELP: &str =
+    "/who lists people, /to CODE TEXT writes to one, /codes and /pair CODE show digits to compare";
 
 /// Joins, prints what others write to standard output, sends lines from standard input.
 ///
@@ -14,68 +23,67 @@ use crate::{
 pub async fn chat(args: &ChatArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
-    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link)).await?;
-    eprintln!("you are in; /who lists people, /to CODE TEXT writes to one, Ctrl-C leaves");
-    println!("* compare this code: {}", session.session_code().await.map_err(|error| relay_failure(&error))?);
+    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link), Terms::default()).await?;
+    eprintln!("you are in; {HELP}, Ctrl-C leaves");
+    let teller = Teller::new(args.people.json, Out::Standard);
+    let mut companion = Companion::begin(session.clone(), teller, &args.people, &args.record).await?;
     let ended = tokio::select! {
         () = stop => Ok(()),
-        ended = print_events(events, session.clone()) => Err(ended),
-        () = send_lines(&session) => Ok(()),
+        ended = talk(events, &mut companion) => ended,
         never = fresh.keep(&session) => match never {},
     };
     session.leave().await;
-    ended
+    ended.and(companion.end().await)
 }
 
-async fn print_events(mut events: Events, session: Session) -> Failure {
-    while let Some(event) = events.next().await {
-        if let Event::Ended(reason) = event {
-            return relay_failure(&reason);
-        }
-        if let Some(line) = crowd::line_of(&session, &event).await {
-            println!("{line}");
-        }
-    }
-    relay_failure(&isi_client::Disconnected::Over)
-}
-
-/// Comes back when standard input ends.
-async fn send_lines(session: &Session) {
+/// Comes back when standard input ends, or with a failure when the session does.
+async fn talk(mut events: Events, companion: &mut Companion) -> Result<(), Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let said = match Line::parse(&line) {
-            Line::Nothing => continue,
-            Line::Who => who(session).await,
-            Line::All(text) => session.send(text).await.map_err(|error| error.to_string()),
-            Line::One { code, text } => whisper(session, code, text).await,
-            Line::Unknown => Err("/who lists people, /to CODE TEXT writes to one".to_owned()),
-        };
-        if let Err(problem) = said {
-            eprintln!("not sent: {problem}");
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Ended(reason)) => return Err(relay_failure(&reason)),
+                Some(event) => companion.follow(&event).await?,
+                None => return Err(relay_failure(&isi_client::Disconnected::Over)),
+            },
+            line = lines.next_line() => {
+                let Ok(Some(line)) = line else { return Ok(()) };
+                if let Err(problem) = obey(companion, Line::parse(&line)).await {
+                    eprintln!("not sent: {problem}");
+                }
+            }
         }
     }
 }
 
-async fn who(session: &Session) -> Result<(), String> {
-    for member in session.members().await.map_err(|error| error.to_string())? {
-        let me = if member.id == session.me() { " (you)" } else { "" };
-        let organizer = if member.is_organizer { ", organizer" } else { "" };
-        println!("{}{me}{organizer}", crowd::code_of(&member));
+async fn obey(companion: &Companion, line: Line<'_>) -> Result<(), String> {
+    let session = &companion.session;
+    match line {
+        Line::Nothing => Ok(()),
+        Line::Who => companion.tell_members().await,
+        Line::Codes => {
+            companion.tell_codes().await;
+            Ok(())
+        }
+        Line::Pair(code) => {
+            companion.tell_pair_code(&companion.find(code).await?).await;
+            Ok(())
+        }
+        Line::All(text) => session.send(text).await.map_err(|error| error.to_string()),
+        Line::One { code, text } => {
+            let member = companion.find(code).await?;
+            session.send_private(member.id, text).await.map_err(|error| error.to_string())
+        }
+        Line::Unknown => Err(HELP.to_owned()),
     }
-    Ok(())
-}
-
-async fn whisper(session: &Session, code: &str, text: &str) -> Result<(), String> {
-    let members = session.members().await.map_err(|error| error.to_string())?;
-    let member = crowd::find(&members, code)
-        .ok_or_else(|| format!("nobody or several begin with {code}; /who lists people"))?;
-    session.send_private(member.id, text).await.map_err(|error| error.to_string())
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Line<'a> {
     Nothing,
     Who,
+    Codes,
+    Pair(&'a str),
     All(&'a str),
     One { code: &'a str, text: &'a str },
     Unknown,
@@ -89,8 +97,12 @@ impl<'a> Line<'a> {
         };
         match (command, command.strip_prefix("to ").and_then(|rest| rest.trim_start().split_once(' '))) {
             ("who", _) => Self::Who,
+            ("codes", _) => Self::Codes,
             (_, Some((code, text))) if !text.trim().is_empty() => Self::One { code, text: text.trim() },
-            _ => Self::Unknown,
+            _ => match command.strip_prefix("pair ").map(str::trim) {
+                Some(code) if !code.is_empty() => Self::Pair(code),
+                _ => Self::Unknown,
+            },
         }
     }
 }
@@ -104,8 +116,10 @@ mod tests {
         assert_eq!(Line::parse("  hello all "), Line::All("hello all"));
         assert_eq!(Line::parse("/to ab12 psst, you"), Line::One { code: "ab12", text: "psst, you" });
         assert_eq!(Line::parse("/who"), Line::Who);
+        assert_eq!(Line::parse("/codes"), Line::Codes);
+        assert_eq!(Line::parse("/pair ab12"), Line::Pair("ab12"));
         assert_eq!(Line::parse("   "), Line::Nothing);
-        for unknown in ["/to", "/to ab12", "/to ab12  ", "/dance"] {
+        for unknown in ["/to", "/to ab12", "/to ab12  ", "/pair ", "/dance"] {
             assert_eq!(Line::parse(unknown), Line::Unknown, "{unknown}");
         }
     }

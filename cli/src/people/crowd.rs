@@ -1,22 +1,22 @@
-//! Who is who, for people who read a terminal.
+//! Who is who, and what happens, in words.
 
-use isi_client::{Event, MemberId, Session, SessionMember};
+use std::collections::BTreeMap;
+
+use isi_client::{Event, LeaseEndReason, LeaseRefusal, MemberId, SessionMember};
 
 /// Length of the short code of a member: enough to tell people in a session apart.
 const CODE_LETTERS: usize = 4;
+/// Short codes of people who have left, so that they can still be named. Beyond it the oldest is forgotten.
+const NAMES_KEPT_MAX: usize = 4096;
 
 /// A member's short code: the beginning of the account's name for it.
 pub(super) fn code_of(member: &SessionMember) -> &str {
-    member.subject.get(..CODE_LETTERS).unwrap_or(&member.subject)
+    short(&member.subject)
 }
 
-/// The short code of a member, if it is still there.
-pub(super) async fn name_of(session: &Session, id: MemberId) -> String {
-    let members = session.members().await.unwrap_or_default(); // over: the end is told elsewhere
-    members
-        .iter()
-        .find(|member| member.id == id)
-        .map_or("somebody".to_owned(), |member| code_of(member).to_owned())
+/// The beginning of an account's name for somebody.
+pub(super) fn short(subject: &str) -> &str {
+    subject.get(..CODE_LETTERS).unwrap_or(subject)
 }
 
 /// The one member with this short code; none when two share it.
@@ -25,23 +25,106 @@ pub(super) fn find<'a>(members: &'a [SessionMember], code: &str) -> Option<&'a S
     matching.next().filter(|_| matching.next().is_none())
 }
 
-/// What an event says to a person; `None` for what concerns programs only.
-pub(super) async fn line_of(session: &Session, event: &Event) -> Option<String> {
-    Some(match event {
-        Event::MemberJoined(id) => format!("* {} is here", name_of(session, *id).await),
-        Event::MemberLeft(_) => "* somebody left".to_owned(),
-        Event::Message(message) if message.from == session.me() => return None,
-        Event::Message(message) => {
-            let private = if message.private { " (to you alone)" } else { "" };
-            // Control characters of others would move the cursor of this terminal.
-            let text: String = message.text.chars().filter(|letter| !letter.is_control()).collect();
-            format!("{}{private}: {text}", name_of(session, message.from).await)
+/// Short codes, of those too who are gone.
+#[derive(Default)]
+pub(super) struct Names(BTreeMap<MemberId, String>);
+
+/// An event in words: its kind for programs, whom it is about, and a line for people.
+pub(super) struct Told {
+    pub(super) kind: &'static str,
+    pub(super) who: Option<String>,
+    pub(super) line: String,
+}
+
+impl Names {
+    pub(super) fn learn(&mut self, members: &[SessionMember]) {
+        for member in members {
+            self.0.insert(member.id, code_of(member).to_owned());
         }
-        Event::LeaseGranted(lease) => format!("* {} may drive", name_of(session, lease.driver).await),
-        Event::LeaseEnded { .. } => "* nobody drives any more".to_owned(),
-        Event::EpochChanged(code) => format!("* compare this code: {code}"),
-        Event::Gap { entries } => format!("* {entries} messages are lost"),
-        Event::Refused { why, .. } => format!("* refused: {why}"),
-        _ => return None,
-    })
+        while self.0.len() > NAMES_KEPT_MAX {
+            self.0.pop_first();
+        }
+    }
+
+    pub(super) fn knows(&self, id: MemberId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    pub(super) fn of(&self, id: MemberId) -> String {
+        self.0.get(&id).map_or_else(|| "somebody".to_owned(), String::clone)
+    }
+
+    /// What an event says to a person; `None` for what concerns programs only.
+    pub(super) fn tell(&self, me: MemberId, event: &Event) -> Option<Told> {
+        let about = |kind, id: MemberId, text: &str| {
+            let name = self.of(id);
+            Some(Told { kind, line: format!("* {name} {text}"), who: Some(name) })
+        };
+        let plain = |kind, line: String| Some(Told { kind, who: None, line });
+        match event {
+            Event::MemberJoined(id) => about("member-joined", *id, "is here"),
+            Event::MemberLeft(id) => about("member-left", *id, "left"),
+            Event::MemberOffline(id) => about("member-offline", *id, "lost the connection, says the relay"),
+            Event::OrganizersChanged(organizers) => {
+                let names: Vec<_> = organizers.iter().map(|id| self.of(*id)).collect();
+                plain("organizers", format!("* organizers now: {}", names.join(", ")))
+            }
+            Event::Message(message) if message.from == me => None,
+            Event::Message(message) => {
+                let private = if message.private { " (to you alone)" } else { "" };
+                // Control characters of others would move the cursor of this terminal.
+                let text: String = message.text.chars().filter(|letter| !letter.is_control()).collect();
+                let name = self.of(message.from);
+                let line = format!("{name}{private}: {text}");
+                Some(Told { kind: "message", who: Some(name), line })
+            }
+            Event::LeaseGranted(lease) => about("lease-granted", lease.driver, "may drive"),
+            Event::LeaseEnded { lease, reason } => {
+                let line = format!("* nobody drives any more: {}", why_ended(*reason));
+                Some(Told { kind: "lease-ended", who: Some(self.of(lease.driver)), line })
+            }
+            Event::LeaseRefused { from, reason } => about("lease-refused", *from, why_refused(*reason)),
+            Event::InputHeldBack { lease, events } => {
+                let text = format!(
+                    "had {events} input events dropped: too late, the network is slow or holds them back"
+                );
+                about("input-held-back", lease.driver, &text)
+            }
+            Event::EpochChanged(code) => {
+                plain("session-code", format!("* compare this code (epoch {}): {code}", code.epoch))
+            }
+            Event::RecordingChanged { on: true, by } => {
+                about("record-on", *by, "RECORDS this session: who comes and goes, drives and shares")
+            }
+            Event::RecordingChanged { on: false, by } => about("record-off", *by, "ended the record"),
+            Event::RecordGap { first, last } => {
+                plain("record-gap", format!("* entries {first} to {last} of the record did not come"))
+            }
+            Event::Gap { entries } => plain("gap", format!("* {entries} messages are lost")),
+            Event::Refused { from: Some(from), why } => {
+                about("refused", *from, &format!("is refused: {why}"))
+            }
+            Event::Refused { from: None, why } => plain("refused", format!("* refused: {why}")),
+            _ => None,
+        }
+    }
+}
+
+const fn why_ended(reason: LeaseEndReason) -> &'static str {
+    match reason {
+        LeaseEndReason::Expired => "its time is over",
+        LeaseEndReason::Revoked => "it was taken back",
+        LeaseEndReason::Released => "it was given up",
+        LeaseEndReason::Superseded => "somebody else may now",
+        LeaseEndReason::DriverGone => "the driver is gone",
+        _ => "the screen is not shared any more",
+    }
+}
+
+const fn why_refused(reason: LeaseRefusal) -> &'static str {
+    match reason {
+        LeaseRefusal::Declined => "does not let you drive",
+        LeaseRefusal::Busy => "lets somebody else drive",
+        _ => "has no screen to drive",
+    }
 }

@@ -1,9 +1,13 @@
 //! `isi share`, `isi view`, `isi chat`: the session by hand, each a program of its own against any relay.
 
 mod chat;
+mod companion;
 mod crowd;
+mod host;
+mod keyboard;
 mod link;
 mod share;
+mod teller;
 mod view;
 
 pub use chat::chat;
@@ -23,7 +27,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     failure::{Exit, Failure},
-    live::{self, Way},
+    live::{self, Terms, Way},
     token::Identity,
 };
 
@@ -31,7 +35,7 @@ use crate::{
 const TOKEN_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Comes in with an identity file: creates its session, or joins it where there is a link.
-async fn enter(path: &Path, link: Option<&Link>) -> Result<Entered, Failure> {
+async fn enter(path: &Path, link: Option<&Link>, terms: Terms) -> Result<Entered, Failure> {
     let identity = Identity::load(path).map_err(|error| Failure::of(Exit::Usage, &error))?;
     if let Some(link) = link.filter(|link| link.relay != identity.relay) {
         let message =
@@ -50,6 +54,7 @@ async fn enter(path: &Path, link: Option<&Link>) -> Result<Entered, Failure> {
         issuer_keys: &identity.issuer_keys,
         invitation: link.map(|link| link.fragment.as_str()),
         observer: None,
+        terms,
     };
     let (session, events) = live::enter(way, credentials).await?;
     let fresh = Fresh { file: path.to_owned(), token: Zeroizing::new(identity.token.clone()) };

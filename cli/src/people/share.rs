@@ -1,16 +1,22 @@
-use std::sync::mpsc as blocking;
+use std::collections::BTreeMap;
 
-use isi_client::{Event, Events, LeaseScope, MemberId, Session};
+use isi_client::{AdmitPolicy, GroupProfile, InviteOptions, UnixSeconds};
+use serde_json::json;
 
-use super::{Entered, Link, crowd, enter, relay_failure, stop_asked};
-use crate::{
-    args::ShareArgs,
-    failure::{Exit, Failure},
-    live::{ScreenOrder, ScreenSettings, ScreenThread, SharingError, apply_input, share_frames},
+use super::{
+    Entered, Link,
+    companion::Companion,
+    enter,
+    host::Host,
+    keyboard, relay_failure, stop_asked,
+    teller::{Out, Teller},
 };
-
-/// How long a driver may drive before it has to ask again.
-const LEASE: std::time::Duration = std::time::Duration::from_secs(600);
+use crate::{
+    args::{InviteArgs, ShareArgs},
+    clock::unix_s,
+    failure::{Exit, Failure},
+    live::{ScreenSettings, ScreenThread, SharingError, Terms, share_frames},
+};
 
 /// Creates the session, prints the link, shares the screen until asked to stop.
 ///
@@ -18,71 +24,65 @@ const LEASE: std::time::Duration = std::time::Duration::from_secs(600);
 /// What a person has to correct.
 pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
     let stop = stop_asked(args.seconds)?;
+    let teller = Teller::new(args.people.json, Out::Errors);
     // First the screen: without one there is nothing to invite to.
     let settings =
         ScreenSettings { source: args.source, fps: args.fps, trailer: Vec::new(), send_still: false };
     let screen =
         ScreenThread::start(settings, |_| ()).await.map_err(|error| Failure::of(Exit::Display, &error))?;
-    let Entered { session, events, relay, fresh } = enter(&args.identity, None).await?;
-    let invitation = session.invite().await.map_err(|error| relay_failure(&error))?;
+    let Entered { session, events, relay, fresh } = enter(&args.identity, None, terms(args)).await?;
+    let (typed, listening) =
+        keyboard::listen(&session.panic_switch(), args.panic_key, screen.name == "x11", teller)?;
+    let companion = Companion::begin(session.clone(), teller, &args.people, &args.record).await?;
+    if args.record.file.is_some() {
+        session.set_recording(true).await.map_err(|error| relay_failure(&error))?;
+    }
+    let invitation =
+        session.invite_with(limits(&args.invite)).await.map_err(|error| relay_failure(&error))?;
     let publisher = session.publish_screen().await.map_err(|error| relay_failure(&error))?;
     println!("{}", Link { relay, fragment: invitation.to_fragment().to_string() });
     let (width, height) = screen.size;
-    eprintln!("sharing {} {width}x{height}; Ctrl-C ends the session for you", screen.name);
+    teller.tell(
+        "sharing",
+        json!({"source": screen.name, "width": width, "height": height}),
+        &format!(
+            "sharing {} {width}x{height}; Ctrl-C ends the session for you, `help` and Enter shows more",
+            screen.name
+        ),
+    );
+    let mut host = Host {
+        companion,
+        orders: screen.orders.clone(),
+        lend: args.lend,
+        organizers: args.organizers.clone(),
+        applicants: BTreeMap::new(),
+        driven: None,
+    };
     let ended = tokio::select! {
         () = stop => Ok(()),
-        ended = share_frames(publisher, screen.frames, screen.orders.clone(), |_, _| ()) => {
+        ended = share_frames(publisher, screen.frames, screen.orders, |_, _| ()) => {
             ended.map_err(|error| sharing_failure(&error))
         }
-        ended = attend(events, session.clone(), screen.orders, args.lend) => Err(ended),
+        ended = host.attend(events, typed) => Err(ended),
+        never = listening => match never {},
         never = fresh.keep(&session) => match never {},
     };
     session.leave().await;
-    ended
+    ended.and(host.companion.end().await)
 }
 
-/// Tells what happens and lends the screen; comes back when the session is over.
-async fn attend(
-    mut events: Events,
-    session: Session,
-    orders: blocking::Sender<ScreenOrder>,
-    lend: bool,
-) -> Failure {
-    let mut driven = None;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::LeaseRequested(who)
-                if lend && driven.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) =>
-            {
-                driven = lend_to(&session, who, orders.clone()).await;
-            }
-            Event::LeaseRequested(who) => {
-                let name = crowd::name_of(&session, who).await;
-                eprintln!("* {name} asks to drive; share with --lend to let people drive");
-            }
-            Event::Ended(reason) => return relay_failure(&reason),
-            event => {
-                if let Some(line) = crowd::line_of(&session, &event).await {
-                    eprintln!("{line}");
-                }
-            }
-        }
+fn terms(args: &ShareArgs) -> Terms {
+    Terms {
+        admit: if args.ask { AdmitPolicy::Ask } else { AdmitPolicy::InvitationHolders },
+        profile: if args.post_quantum { GroupProfile::PostQuantum } else { GroupProfile::Classic },
     }
-    relay_failure(&isi_client::Disconnected::Over)
 }
 
-async fn lend_to(
-    session: &Session,
-    driver: MemberId,
-    orders: blocking::Sender<ScreenOrder>,
-) -> Option<tokio::task::JoinHandle<()>> {
-    let scope = LeaseScope { pointer: true, keyboard: true, clipboard: false, rectangle: None };
-    match session.grant_lease(driver, scope, LEASE).await {
-        Ok(input) => Some(tokio::spawn(apply_input(input, orders, false))),
-        Err(error) => {
-            eprintln!("* not lent: {error}");
-            None
-        }
+fn limits(args: &InviteArgs) -> InviteOptions {
+    InviteOptions {
+        uses_max: args.uses,
+        subject: args.person.clone(),
+        expires_at: args.expires.map(|minutes| UnixSeconds(unix_s() + 60 * minutes)),
     }
 }
 

@@ -4,20 +4,25 @@ use std::{
     time::Duration,
 };
 
-use isi_client::{Event, Events, InputSender, Session, TrackKind};
+use isi_client::{Event, Events, InputSender, MemberId, Session, TrackKind};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     sync::watch,
     task::JoinHandle,
 };
 
-use super::{Entered, Link, crowd, enter, relay_failure, stop_asked};
+use super::{
+    Entered, Link,
+    companion::Companion,
+    enter, relay_failure, stop_asked,
+    teller::{Out, Teller},
+};
 use crate::{
     args::ViewArgs,
     clock::monotonic_us,
     demo::histogram::Histogram,
     failure::{Exit, Failure},
-    live::{View, key_strokes, view_frames},
+    live::{Terms, View, key_strokes, view_frames},
     screen::{FrameDecoder, write_png},
 };
 
@@ -31,16 +36,15 @@ const FIGURES_EVERY: Duration = Duration::from_secs(2);
 pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
-    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link)).await?;
-    eprintln!("you are in; Ctrl-C leaves");
-    eprintln!(
-        "* compare this code: {}",
-        session.session_code().await.map_err(|error| relay_failure(&error))?
-    );
+    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link), Terms::default()).await?;
+    let teller = Teller::new(args.people.json, Out::Errors);
+    teller.say("entered", "you are in; Ctrl-C leaves");
+    let companion = Companion::begin(session.clone(), teller, &args.people, &args.record).await?;
     let (stop_viewing, viewing) = watch::channel(false);
     let figures = Arc::new(Mutex::new(Figures::default()));
     let mut eye = Eye {
         session: session.clone(),
+        companion,
         viewing,
         figures: Arc::clone(&figures),
         screen: None,
@@ -49,7 +53,7 @@ pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = eye.follow(events) => Err(ended),
-        never = tell_figures(&figures) => match never {},
+        never = tell_figures(&figures, teller) => match never {},
         never = fresh.keep(&session) => match never {},
     };
     stop_viewing.send_replace(true);
@@ -57,16 +61,18 @@ pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
         Some(screen) => screen.await.ok(),
         None => None,
     };
+    session.leave().await;
+    eye.companion.end().await?;
     if let Some(path) = &args.png {
         save_picture(decoder.as_ref(), path)?;
     }
-    session.leave().await;
     ended
 }
 
 /// What a viewer does with events.
 struct Eye {
     session: Session,
+    companion: Companion,
     viewing: watch::Receiver<bool>,
     figures: Arc<Mutex<Figures>>,
     screen: Option<JoinHandle<FrameDecoder>>,
@@ -77,13 +83,14 @@ impl Eye {
     /// Follows events; comes back when the session is over.
     async fn follow(&mut self, mut events: Events) -> Failure {
         while let Some(event) = events.next().await {
-            if let Some(line) = crowd::line_of(&self.session, &event).await {
-                eprintln!("{line}");
+            if let Err(failure) = self.companion.follow(&event).await {
+                return failure;
             }
             let done = match event {
                 Event::TrackAvailable(track)
                     if track.kind() == TrackKind::Screen && self.screen.is_none() =>
                 {
+                    self.show_whose(track.member()).await;
                     self.watch(track).await
                 }
                 Event::LeaseGranted(lease) if self.drive && lease.driver == self.session.me() => {
@@ -100,6 +107,14 @@ impl Eye {
         relay_failure(&isi_client::Disconnected::Over)
     }
 
+    /// The digits to compare with who shares, before anything on the screen is believed.
+    async fn show_whose(&self, sharer: MemberId) {
+        let members = self.session.members().await.unwrap_or_default(); // over: the end is told elsewhere
+        if let Some(member) = members.iter().find(|member| member.id == sharer) {
+            self.companion.tell_pair_code(member).await;
+        }
+    }
+
     async fn watch(&mut self, track: isi_client::RemoteTrack) -> Result<(), Failure> {
         let receiver = self.session.subscribe_screen(track).await.map_err(|error| relay_failure(&error))?;
         let (mut viewing, figures) = (self.viewing.clone(), Arc::clone(&self.figures));
@@ -112,7 +127,7 @@ impl Eye {
         if self.drive {
             let asked = self.session.request_lease(track.member()).await;
             asked.map_err(|error| relay_failure(&error))?;
-            eprintln!("asked to drive");
+            self.companion.teller.say("asked-to-drive", "asked to drive");
         }
         Ok(())
     }
@@ -154,7 +169,7 @@ fn lock(figures: &Mutex<Figures>) -> std::sync::MutexGuard<'_, Figures> {
     figures.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn tell_figures(figures: &Mutex<Figures>) -> std::convert::Infallible {
+async fn tell_figures(figures: &Mutex<Figures>, teller: Teller) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(FIGURES_EVERY).await;
         let Figures { frames, bytes, latency } = std::mem::take(&mut *lock(figures));
@@ -165,7 +180,8 @@ async fn tell_figures(figures: &Mutex<Figures>) -> std::convert::Infallible {
             .percentiles()
             .p50
             .map_or(String::new(), |ms| format!(", latency on this machine {ms:.1} ms"));
-        eprintln!("{rate:.1} frames/s, {kbit:.0} kbit/s{p50}");
+        let fields = serde_json::json!({"frames_per_s": rate, "kbit_per_s": kbit});
+        teller.tell("figures", fields, &format!("{rate:.1} frames/s, {kbit:.0} kbit/s{p50}"));
     }
 }
 

@@ -23,4 +23,4 @@ pub use framebuffer::{Framebuffer, Rect};
 pub use keysym::{char_of_keysym, keysym_of_char};
 pub use png_file::{PngError, write_png};
 pub use source::{ScreenSource, SourceError};
-pub use x11::X11Source;
+pub use x11::{X11Source, watch_key};

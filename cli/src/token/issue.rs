@@ -29,15 +29,17 @@ pub fn issue(args: &IssueArgs) -> Result<(), Failure> {
     let account = open_or_make_account(&args.folder)?;
     let ca_pem = std::fs::read_to_string(args.folder.join(CA_FILE)).unwrap_or_default(); // none: the system's own
     for (name, role) in people {
-        let mut identity = Identity::draw().map_err(|error| usage(&error))?;
+        let path = args.folder.join(format!("{name}.{IDENTITY_SUFFIX}"));
+        let met_before = args.again && path.exists();
+        let identity = if met_before { Identity::load(&path) } else { Identity::draw() };
+        let mut identity = identity.map_err(|error| usage(&error))?;
         identity.relay = url.to_string();
         identity.session = hex::encode(&session.0);
         identity.role = role.name().to_owned();
         identity.issuer_keys = account.jwks().to_json().to_owned();
         identity.ca_pem.clone_from(&ca_pem);
         sign(&account, &mut identity, &url, session, role)?;
-        let path = args.folder.join(format!("{name}.{IDENTITY_SUFFIX}"));
-        identity.save(&path, args.force).map_err(|error| usage(&error))?;
+        identity.save(&path, args.force || met_before).map_err(|error| usage(&error))?;
         eprintln!("made {} ({}), token good for ten minutes", path.display(), role.name());
     }
     eprintln!("session {}; more people: `isi token issue` with --session", hex::encode(&session.0));

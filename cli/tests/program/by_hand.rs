@@ -1,58 +1,8 @@
 //! Relay, share, view and chat as separate programs, as the README tells people to run them.
 
+use crate::running::{LIMIT_S, start, start_chat, start_relay, start_sharing};
 use crate::support::{Folder, assert_failed, free_port, isi, prepare, run, stderr};
-use std::{
-    fs,
-    io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdin, Command, Stdio},
-};
-
-/// Ends a program that does not say what a test waits for; far above what one takes.
-const LIMIT_S: &str = "120";
-
-/// A program that runs beside the test and is ended with it.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts a program and gives its first line of output.
-fn start(mut command: Command) -> (Running, String, impl Iterator<Item = String>) {
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
-    let output = child.stdout.take().expect("its output");
-    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-    let first = lines.next().unwrap_or_default();
-    (Running(child), first, lines)
-}
-
-fn start_relay(folder: &Folder) -> Running {
-    let (relay, ready, _) = start(isi(&["internal-relay", "--config", &folder.text("relay.toml")]));
-    assert!(ready.contains("ready"), "{ready}");
-    relay
-}
-
-fn start_sharing(folder: &Folder, identity: &str) -> (Running, String) {
-    let (sharing, link, _) =
-        start(isi(&["share", &folder.text(identity), "--source", "desktop", "--lend", "--seconds", LIMIT_S]));
-    assert!(link.starts_with("isi://127.0.0.1:"), "{link}");
-    (sharing, link)
-}
-
-fn start_chat(
-    folder: &Folder,
-    identity: &str,
-    link: &str,
-) -> (Running, ChildStdin, impl Iterator<Item = String>) {
-    let mut command = isi(&["chat", &folder.text(identity), link, "--seconds", LIMIT_S]);
-    command.stdin(Stdio::piped());
-    let (mut chat, first, lines) = start(command);
-    let input = chat.0.stdin.take().expect("its input");
-    (chat, input, std::iter::once(first).chain(lines))
-}
+use std::{fs, io::Write, process::Stdio};
 
 #[test]
 fn people_share_view_drive_and_chat() {
@@ -61,8 +11,8 @@ fn people_share_view_drive_and_chat() {
     let _relay = start_relay(&folder);
     let (_sharing, link) = start_sharing(&folder, "alice.isi");
 
-    let (_carol, mut carol_says, mut carol_hears) = start_chat(&folder, "carol.isi", &link);
-    let (_dave, mut dave_says, mut dave_hears) = start_chat(&folder, "dave.isi", &link);
+    let (_carol, mut carol_says, mut carol_hears) = start_chat(&folder, "carol.isi", &link, &[]);
+    let (_dave, mut dave_says, mut dave_hears) = start_chat(&folder, "dave.isi", &link, &[]);
     assert!(dave_hears.any(|line| line.contains("compare this code")));
     writeln!(dave_says, "/who").unwrap();
     let dave =
@@ -144,9 +94,7 @@ fn a_running_command_takes_up_a_fresh_token() {
     assert!(link.starts_with("isi://"), "{link}");
     let here = folder.path().display().to_string();
     assert!(run(&["token", "refresh", &here, &folder.text("a.isi")]).status.success());
-    let said = BufReader::new(sharing.0.stderr.take().expect("its errors")).lines();
-    let told = said.map_while(Result::ok).find(|line| line.contains("fresh token"));
-    assert_eq!(told.as_deref(), Some("* the fresh token is taken up"));
+    assert!(sharing.says("* the fresh token is taken up"));
 }
 
 #[test]

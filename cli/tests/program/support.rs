@@ -8,6 +8,8 @@ use std::{
 /// The program under test, without a display.
 pub(crate) fn isi(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isi"));
+    // What it keeps of people must not come from, or go to, the home of who runs the tests.
+    command.env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.args(arguments).env_remove("DISPLAY").stdin(Stdio::null());
     command
 }

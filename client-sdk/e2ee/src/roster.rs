@@ -26,6 +26,7 @@ impl Entry {
     pub(crate) fn member(&self, leaf: LeafIndex, organizers: &Organizers) -> Member {
         Member {
             leaf,
+            issuer: self.statement.issuer.clone(),
             subject: self.statement.subject.clone(),
             role: self.statement.role,
             is_organizer: organizers.contains(&self.key),

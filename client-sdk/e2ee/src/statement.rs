@@ -64,6 +64,7 @@ pub enum StatementError {
 /// A statement's claims. Only [`verify`](Statement::verify) and [`peek`](Statement::peek) make one.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Statement {
+    pub(crate) issuer: String,
     pub(crate) subject: String,
     pub(crate) role: Role,
     pub(crate) session: SessionId,
@@ -83,8 +84,7 @@ struct Header {
 
 #[derive(Deserialize)]
 struct Claims {
-    #[serde(rename = "iss")]
-    _issuer: String,
+    iss: String,
     sub: String,
     iat: u64,
     exp: u64,
@@ -194,6 +194,7 @@ impl<'a> Parts<'a> {
         }
         let session = decode(&claims.isi.s)?.try_into().map_err(|_| StatementError::Malformed)?;
         Ok(Statement {
+            issuer: claims.iss,
             subject: claims.sub,
             role: parse_role(&claims.isi.role)?,
             session: SessionId(session),

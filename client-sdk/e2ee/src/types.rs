@@ -28,6 +28,8 @@ pub enum Role {
 pub struct Member {
     /// Its leaf, valid until it is removed.
     pub leaf: LeafIndex,
+    /// The account service's name for itself: subjects are names within it.
+    pub issuer: String,
     /// The account service's opaque name for the person.
     pub subject: String,
     /// Upper bound of its rights.

@@ -100,6 +100,7 @@ impl People {
             let member = group.member(person.id.leaf)?;
             Some(SessionMember {
                 id: person.id,
+                issuer: member.issuer,
                 subject: member.subject,
                 role: member.role,
                 is_organizer: member.is_organizer,

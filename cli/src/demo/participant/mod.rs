@@ -152,6 +152,7 @@ impl Participant {
             issuer_keys: &entry.jwks,
             invitation: entry.invitation.as_deref(),
             observer: Some(self.objects.observer()),
+            terms: live::Terms::default(),
         };
         let credentials = Credentials { token: entry.token, connection_key, identity };
         let (session, events) = live::enter(way, credentials).await?;

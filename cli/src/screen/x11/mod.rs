@@ -5,7 +5,10 @@ mod damage;
 mod display;
 mod grab;
 mod input;
+mod key_watch;
 mod keymap;
+
+pub use key_watch::watch_key;
 
 use isi_client::payload::InputEvent;
 use x11rb::{
