@@ -1,7 +1,8 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use isi_client::{AdmitPolicy, GroupProfile, InviteOptions, UnixSeconds};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{
     Entered, Link,
@@ -17,6 +18,9 @@ use crate::{
     failure::{Exit, Failure},
     live::{ScreenSettings, ScreenThread, SharingError, Terms, share_frames},
 };
+
+/// How long the record's end may take.
+const RECORD_END_WAIT: Duration = Duration::from_secs(2);
 
 /// Creates the session, prints the link, shares the screen until asked to stop.
 ///
@@ -67,6 +71,10 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
         never = listening => match never {},
         never = fresh.keep(&session) => match never {},
     };
+    if args.record.file.is_some() {
+        // What is still to be stated comes first. If the session is over, so is the record.
+        drop(timeout(RECORD_END_WAIT, session.set_recording(false)).await);
+    }
     session.leave().await;
     ended.and(host.companion.end().await)
 }

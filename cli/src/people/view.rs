@@ -94,8 +94,14 @@ impl Eye {
                     self.watch(track).await
                 }
                 Event::LeaseGranted(lease) if self.drive && lease.driver == self.session.me() => {
-                    let input = self.session.drive(&lease).await.map_err(|error| relay_failure(&error));
-                    input.map(|input| drop(tokio::spawn(type_lines(input))))
+                    match self.session.drive(&lease).await {
+                        Ok(input) => drop(tokio::spawn(type_lines(input))),
+                        // Taken back meanwhile, say: there is still something to look at.
+                        Err(error) => {
+                            self.companion.teller.say("not-driving", &format!("* you do not drive: {error}"))
+                        }
+                    }
+                    Ok(())
                 }
                 Event::Ended(reason) => Err(relay_failure(&reason)),
                 _ => Ok(()),

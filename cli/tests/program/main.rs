@@ -1,5 +1,10 @@
 //! The program `isi` as people run it.
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "helpers of tests stop at what cannot be")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests stop at what cannot be"
+)]
 
 mod bad_input;
 mod by_hand;
