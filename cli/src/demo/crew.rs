@@ -149,18 +149,18 @@ impl Crew {
         }
     }
 
-    /// Whether everybody sees the same session code. Asks again while a membership change may be under way.
+    /// The session code, with its epoch, if everybody sees the same. Asks again while a membership change may be under way.
     ///
     /// # Errors
     /// When somebody does not answer.
-    pub async fn codes_are_equal(&mut self) -> Result<bool, Failure> {
+    pub async fn codes_are_equal(&mut self) -> Result<Option<String>, Failure> {
         for _ in 0..CODE_TRIES {
             let codes = self.codes().await?;
             if codes.windows(2).all(|pair| pair[0] == pair[1]) {
-                return Ok(true);
+                return Ok(codes.into_iter().next());
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn codes(&mut self) -> Result<Vec<String>, Failure> {

@@ -35,6 +35,9 @@ impl Report<'_> {
             s.seconds,
             equal(s.codes_equal)
         )?;
+        if let Some(code) = &s.session_code {
+            writeln!(f, "          everybody's code {code}")?;
+        }
         let per_second = s.frames_sent as f64 / s.seconds.max(0.001);
         writeln!(
             f,

@@ -91,7 +91,7 @@ struct Measured {
     screen: (u16, u16),
     seconds: f64,
     counts: Vec<Counts>,
-    codes_equal: bool,
+    session_code: Option<String>,
     relay: RelayFigures,
     planted: Vec<[u8; CANARY_BYTES]>,
 }
@@ -103,7 +103,7 @@ impl Demo<'_> {
         crew.enter(&self.world, None).await?;
         let sharing = Sharing { source: self.args.source, fps: self.args.fps };
         let (source, screen) = crew.share(sharing).await?;
-        let codes_equal = crew.codes_are_equal().await?;
+        let session_code = crew.codes_are_equal().await?;
         crew.wait_until_all_see().await;
         eprintln!(
             "sharing {source} {}x{} with {} viewers, viewer {DRIVER} has the lease",
@@ -122,7 +122,7 @@ impl Demo<'_> {
         self.search_receivers(&mut crew).await?;
         let planted = crew.planted.iter().map(|planted| *planted.canary.bytes()).collect();
         crew.leave().await;
-        Ok(Measured { source, screen, seconds: seconds as f64, counts, codes_equal, relay, planted })
+        Ok(Measured { source, screen, seconds: seconds as f64, counts, session_code, relay, planted })
     }
 
     fn drive(&self, source: &str, may_type: bool) -> Drive {
@@ -277,7 +277,7 @@ async fn write_png(crew: &mut Crew, path: PathBuf) -> Result<(), Failure> {
 }
 
 fn summarize(args: &DemoArgs, binary: &RelayBinary, measured: Measured, blindness: &Blindness) -> Summary {
-    let Measured { source, screen, seconds, counts, codes_equal, relay, .. } = measured;
+    let Measured { source, screen, seconds, counts, session_code, relay, .. } = measured;
     let totals = Totals::of(&counts);
     let (organizer, viewers) =
         counts.split_first().map_or((Counts::default(), &[][..]), |(o, v)| (o.clone(), v));
@@ -302,7 +302,8 @@ fn summarize(args: &DemoArgs, binary: &RelayBinary, measured: Measured, blindnes
         messages_expected: totals.expected,
         messages_received: totals.received,
         private_messages_leaked: totals.leaked,
-        codes_equal,
+        codes_equal: session_code.is_some(),
+        session_code,
         canaries: *blindness.figures(),
         relay,
         troubles: counts.iter().flat_map(|counts| counts.troubles.iter().cloned()).collect(),

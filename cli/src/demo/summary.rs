@@ -49,6 +49,8 @@ pub struct Summary {
     pub private_messages_leaked: u64,
     /// Whether everyone saw the same session code.
     pub codes_equal: bool,
+    /// That code, with its epoch.
+    pub session_code: Option<String>,
     /// The proof of blindness.
     pub canaries: CanaryFigures,
     /// The relay's own figures.
@@ -236,6 +238,7 @@ pub(crate) mod tests {
             messages_received: 22,
             private_messages_leaked: 0,
             codes_equal: true,
+            session_code: Some("12345 (epoch 2)".to_owned()),
             canaries: CanaryFigures {
                 planted: 8,
                 found_in_relay: Some(0),

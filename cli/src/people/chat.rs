@@ -11,6 +11,7 @@ use crate::{
     args::ChatArgs,
     failure::{Exit, Failure},
     live::Terms,
+    record::Keeper,
 };
 
 const HELP: &str =
@@ -23,10 +24,11 @@ const HELP: &str =
 pub async fn chat(args: &ChatArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
+    let record = Keeper::prepare(&args.record)?;
     let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link), Terms::default()).await?;
     eprintln!("you are in; {HELP}, Ctrl-C leaves");
     let teller = Teller::new(args.people.json, Out::Standard);
-    let mut companion = Companion::begin(session.clone(), teller, &args.people, &args.record).await?;
+    let mut companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = talk(events, &mut companion) => ended,

@@ -9,11 +9,11 @@ use super::{
     teller::Teller,
 };
 use crate::{
-    args::{PeopleArgs, RecordArgs},
+    args::PeopleArgs,
     clock::unix_s,
     failure::{Exit, Failure},
     known::{self, KnownPeople, Met},
-    record::Keeper,
+    record::{Keeper, Prepared},
 };
 
 /// What a command does beside a session: says what happens, knows people again, keeps the record.
@@ -33,14 +33,17 @@ impl Companion {
         session: Session,
         teller: Teller,
         people: &PeopleArgs,
-        record: &RecordArgs,
+        record: Option<Prepared>,
     ) -> Result<Self, Failure> {
         let known = match known::path_of(people.known_people.as_ref()) {
             Ok(path) => Some(path),
             Err(_) if !people.strict => None,
             Err(failure) => return Err(failure),
         };
-        let keeper = Keeper::begin(record, &session).await?;
+        let keeper = match record {
+            Some(prepared) => Some(Keeper::begin(prepared, &session).await?),
+            None => None,
+        };
         let names = Names::default();
         let mut this = Self { session, teller, names, known, strict: people.strict, keeper };
         let code = this.session.session_code().await.map_err(|error| relay_failure(&error))?;

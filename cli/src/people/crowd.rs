@@ -97,6 +97,15 @@ impl Names {
                 about("record-on", *by, "RECORDS this session: who comes and goes, drives and shares")
             }
             Event::RecordingChanged { on: false, by } => about("record-off", *by, "ended the record"),
+            Event::StatementExpires { in_seconds } => {
+                let line = format!(
+                    "* your statement ends in {in_seconds} s; run `isi token refresh`, or you are taken out of the session"
+                );
+                plain("statement-expires", line)
+            }
+            Event::ClockSkew { member, seconds } => {
+                about("clock-skew", *member, &format!("has a clock that is {seconds} s off this one"))
+            }
             Event::RecordGap { first, last } => {
                 plain("record-gap", format!("* entries {first} to {last} of the record did not come"))
             }

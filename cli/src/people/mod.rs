@@ -57,7 +57,11 @@ async fn enter(path: &Path, link: Option<&Link>, terms: Terms) -> Result<Entered
         terms,
     };
     let (session, events) = live::enter(way, credentials).await?;
-    let fresh = Fresh { file: path.to_owned(), token: Zeroizing::new(identity.token.clone()) };
+    let fresh = Fresh {
+        file: path.to_owned(),
+        token: Zeroizing::new(identity.token.clone()),
+        statement: Zeroizing::new(identity.statement.clone()),
+    };
     Ok(Entered { session, events, relay: identity.relay.clone(), fresh })
 }
 
@@ -70,20 +74,28 @@ struct Entered {
     fresh: Fresh,
 }
 
-/// The identity file, and the token that the relay knows.
+/// The identity file, the token that the relay knows and the statement that the members know.
 struct Fresh {
     file: PathBuf,
     token: Zeroizing<String>,
+    statement: Zeroizing<String>,
 }
 
 impl Fresh {
-    /// Takes up each fresh token that `isi token refresh` writes into the identity file: a token lives ten minutes, and
-    /// the relay ends the connection with it.
+    /// Takes up each fresh token and statement that `isi token refresh` writes into the identity file: a token lives ten
+    /// minutes, and the relay ends the connection with it; organizers take out who has no statement any more.
     async fn keep(mut self, session: &Session) -> Infallible {
         loop {
             tokio::time::sleep(TOKEN_LOOK_EVERY).await;
             // While it is being replaced the file is not there; the next look finds it.
             let Ok(found) = Identity::load(&self.file) else { continue };
+            if found.statement != *self.statement {
+                self.statement = Zeroizing::new(found.statement.clone());
+                match session.refresh_statement(found.statement.clone()).await {
+                    Ok(()) => eprintln!("* the fresh statement is taken up"),
+                    Err(error) => eprintln!("* the fresh statement was not taken up: {error}"),
+                }
+            }
             if found.token != *self.token {
                 self.token = Zeroizing::new(found.token.clone());
                 match session.refresh_token(found.token.clone()).await {

@@ -17,6 +17,7 @@ use crate::{
     clock::unix_s,
     failure::{Exit, Failure},
     live::{ScreenSettings, ScreenThread, SharingError, Terms, share_frames},
+    record::Keeper,
 };
 
 /// How long the record's end may take.
@@ -34,10 +35,11 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
         ScreenSettings { source: args.source, fps: args.fps, trailer: Vec::new(), send_still: false };
     let screen =
         ScreenThread::start(settings, |_| ()).await.map_err(|error| Failure::of(Exit::Display, &error))?;
+    let record = Keeper::prepare(&args.record)?;
     let Entered { session, events, relay, fresh } = enter(&args.identity, None, terms(args)).await?;
     let (typed, listening) =
         keyboard::listen(&session.panic_switch(), args.panic_key, screen.name == "x11", teller)?;
-    let companion = Companion::begin(session.clone(), teller, &args.people, &args.record).await?;
+    let companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
     if args.record.file.is_some() {
         session.set_recording(true).await.map_err(|error| relay_failure(&error))?;
     }

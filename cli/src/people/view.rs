@@ -23,6 +23,7 @@ use crate::{
     demo::histogram::Histogram,
     failure::{Exit, Failure},
     live::{Terms, View, key_strokes, view_frames},
+    record::Keeper,
     screen::{FrameDecoder, write_png},
 };
 
@@ -36,10 +37,11 @@ const FIGURES_EVERY: Duration = Duration::from_secs(2);
 pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
+    let record = Keeper::prepare(&args.record)?;
     let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link), Terms::default()).await?;
     let teller = Teller::new(args.people.json, Out::Errors);
     teller.say("entered", "you are in; Ctrl-C leaves");
-    let companion = Companion::begin(session.clone(), teller, &args.people, &args.record).await?;
+    let companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
     let (stop_viewing, viewing) = watch::channel(false);
     let figures = Arc::new(Mutex::new(Figures::default()));
     let mut eye = Eye {

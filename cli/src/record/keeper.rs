@@ -14,6 +14,12 @@ use crate::{
     hex,
 };
 
+/// A file that was opened before the session is entered: nobody goes in when it cannot be kept.
+pub struct Prepared {
+    path: PathBuf,
+    file: File,
+}
+
 /// A file of the session record that is being written, and one beside it for the salts.
 pub struct Keeper {
     path: PathBuf,
@@ -21,16 +27,25 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Begins the file, if one was asked for.
+    /// Opens the file, if one was asked for.
     ///
     /// # Errors
-    /// When it is there already or cannot be written, or the session is over.
-    pub async fn begin(args: &RecordArgs, session: &Session) -> Result<Option<Self>, Failure> {
+    /// When it is there already or cannot be written.
+    pub fn prepare(args: &RecordArgs) -> Result<Option<Prepared>, Failure> {
         let Some(path) = args.file.clone() else { return Ok(None) };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(|error| failure(&path, &error))?;
+        Ok(Some(Prepared { path, file }))
+    }
+
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// When the session is over.
+    pub async fn begin(prepared: Prepared, session: &Session) -> Result<Self, Failure> {
+        let Prepared { path, file } = prepared;
         let lines = session.record_lines().await.map_err(|error| Failure::of(Exit::Relay, &error))?;
-        Ok(Some(Self { path, writing: tokio::spawn(write(lines, file)) }))
+        Ok(Self { path, writing: tokio::spawn(write(lines, file)) })
     }
 
     /// Writes the salt of the record that is on to its own file.

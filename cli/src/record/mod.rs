@@ -3,7 +3,7 @@
 mod keeper;
 mod verify;
 
-pub use keeper::Keeper;
+pub use keeper::{Keeper, Prepared};
 pub use verify::verify;
 
 use crate::{args::RecordCommand, failure::Failure};

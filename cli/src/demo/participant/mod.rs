@@ -209,7 +209,7 @@ impl Participant {
             if u32::try_from(present.len()).is_ok_and(|present| present >= members) {
                 let code = self.session()?.session_code().await;
                 let code = code.map_err(|error| Failure::of(Exit::Relay, &error))?;
-                tell(&Note::Code { code: code.to_string() });
+                tell(&Note::Code { code: format!("{code} (epoch {})", code.epoch) });
                 return Ok(());
             }
             tokio::time::sleep(POLL).await;
