@@ -130,6 +130,10 @@ impl State {
             let Some(change) = self.membership.queue.pop_front() else { return };
             match self.stage(&change.what) {
                 Ok(Some((staged, welcomes_for))) => self.upload(change, staged, welcomes_for),
+                // It was barred already, so another organizer found it lost and was faster.
+                Ok(None) if change.tries > 0 && matches!(change.what, What::Remove { .. }) => {
+                    self.change_done(change);
+                }
                 // Done by somebody else meanwhile.
                 Ok(None) => self.conclude(change, Err(ChangeError::NotThere)),
                 Err(error) => self.conclude(change, Err(error)),
