@@ -1,11 +1,11 @@
 use crate::error::Disconnected;
 use crate::limits::EVENTS_QUEUED_MAX;
 use crate::payload::PayloadError;
-use crate::{ApplicantId, Lease, LeaseRefusal, MemberId, ObjectObserver, RemoteTrack};
+use crate::{Alarm, ApplicantId, Lease, LeaseRefusal, MemberId, ObjectObserver, RemoteTrack};
 use bytes::Bytes;
 use isi_e2ee::{
-    HandshakeError, InputRefused, InvitationId, JoinRequestRefused, LeaseEndReason, LeaseError, OpenError,
-    RecordRefused, Role, SessionCode,
+    HandshakeError, HeartbeatError, InputRefused, InvitationId, JoinRequestRefused, LeaseEndReason,
+    LeaseError, OpenError, RecordRefused, Role, SessionCode, Standing,
 };
 use isi_wire::TrackKind;
 use std::fmt;
@@ -133,6 +133,13 @@ pub enum Event {
         /// How many.
         events: u64,
     },
+    /// Something is wrong with the relay or the network, or a member lies.
+    AlarmRaised(Alarm),
+    /// That is over.
+    AlarmOver(Alarm),
+    /// What this member may do has changed, because of alarms: leases that it gave or drove by end when input stops, and
+    /// publishers fail when media does, until it is in touch again.
+    StandingChanged(Standing),
     /// The session is over for this client. Always the last event, never dropped.
     Ended(Disconnected),
 }
@@ -180,6 +187,9 @@ pub enum Refused {
     /// A handshake message is not valid; the group stays as it is.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+    /// A heartbeat does not count.
+    #[error(transparent)]
+    Heartbeat(#[from] HeartbeatError),
     /// A track or stream comes from a member that may not send it here.
     #[error("a stream that nobody asked for; it was stopped")]
     UnexpectedStream,

@@ -6,7 +6,7 @@ use crate::event::{EventSink, Refused};
 use crate::lease::Gate;
 use crate::track::Screens;
 use crate::transport::SendWindow;
-use isi_e2ee::Keyring;
+use isi_e2ee::{Keyring, Standing};
 use isi_wire::TrackAlias;
 use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, watch};
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     /// Decides about input of the lease this member gave.
     pub(crate) gate: Arc<Gate>,
     pub(crate) screens: Arc<Screens>,
+    /// What this member may do, as far as it is in touch with the organizers.
+    pub(crate) standing: watch::Receiver<Standing>,
 }
 
 /// What a handle tells the driver without waiting for an answer.

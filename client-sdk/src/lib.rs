@@ -82,6 +82,7 @@
 //! What is bounded says so, with its unit in its name and what happens beyond it: [`EVENTS_QUEUED_MAX`] events,
 //! [`LEASE_MS_MAX`] per lease, [`payload::TEXT_BYTES_MAX`] per text.
 
+mod alarm;
 mod clock;
 mod command;
 mod credentials;
@@ -104,6 +105,7 @@ mod track;
 mod transport;
 mod url;
 
+pub use alarm::Alarm;
 pub use credentials::{ConnectionKey, ConnectionKeyError, Credentials, TokenError};
 pub use error::*;
 pub use event::{Event, Events, Refused, TextReceived};
@@ -128,7 +130,8 @@ pub use url::{RelayUrl, RelayUrlError};
 pub use isi_e2ee::{
     BadInvitation, DenyReason, GroupProfile, IdentityError, Invitation, InvitationId, InvitationState,
     InvitationStatus, InviteOptions, IssuerKeys, IssuerKeysError, JoinRequestRefused, LeaseEndReason,
-    LeaseScope, MemberIdentity, MemberKey, Padding, PairCode, Rectangle, Role, SessionCode, UnixSeconds,
+    LeaseScope, MemberIdentity, MemberKey, Padding, PairCode, Rectangle, Role, SessionCode, Standing,
+    UnixSeconds,
 };
 pub use isi_e2ee::{
     FindingKind, RecordFinding, RecordId, RecordPart, RecordRefused, RecordReport, RecordSalt,

@@ -33,6 +33,11 @@ pub struct ConnectOptions {
     /// What the lengths of this client's objects tell the relay: everything by default, buckets for at most a sixteenth more
     /// bytes. See also [`InputSender::at_constant_rate`](crate::InputSender::at_constant_rate).
     pub padding: Padding,
+    /// How long this client goes on sharing while an organizer cannot be heard or the relay is caught lying, in milliseconds.
+    /// 60 s by default.
+    pub media_ms_max: u64,
+    /// Longest wait of a newcomer for the organizer's word that the group is the one it was invited to. 15 s by default.
+    pub confirm_timeout: Duration,
     /// Sees the objects this client opens. Nobody by default.
     pub observer: Option<ObjectObserver>,
 }
@@ -101,6 +106,8 @@ impl ConnectOptions {
             last_organizer: LastOrganizer::default(),
             profile: GroupProfile::default(),
             padding: Padding::None,
+            media_ms_max: 60_000,
+            confirm_timeout: Duration::from_secs(15),
             observer: None,
         }
     }

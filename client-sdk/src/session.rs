@@ -17,6 +17,7 @@ use isi_wire::TrackKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// One membership in one session. Clones are handles of the same membership; when the last one is dropped, it leaves.
 ///
@@ -63,7 +64,8 @@ impl Session {
         driver::create(options, credentials, issuers).await
     }
 
-    /// Asks the organizers to be let in, and returns when one of them has done so and its Welcome is verified.
+    /// Asks the organizers to be let in, and returns when one of them has done so, its Welcome is verified, and the organizer
+    /// whom the invitation names has said, signed, that this is its group.
     ///
     /// # Errors
     /// Any [`JoinError`]; nothing is left behind.
@@ -346,6 +348,16 @@ impl Session {
         command: impl FnOnce(Reply<T, E>) -> Command,
     ) -> Result<T, E> {
         self.ask(command).await.unwrap_or_else(|over| Err(RequestError::Over(over).into()))
+    }
+
+    /// Waits for the organizer's word that this is the group it invited to.
+    pub(crate) async fn confirmed(&self, within: Duration) -> Result<(), JoinError> {
+        let mut standing = self.shared.standing.clone();
+        match timeout(within, standing.wait_for(|standing| standing.confirmed)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(JoinError::Refused(self.over())),
+            Err(_) => Err(JoinError::NotConfirmed),
+        }
     }
 
     pub(crate) async fn ask<T>(

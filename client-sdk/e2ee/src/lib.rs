@@ -54,6 +54,7 @@ mod commit_data;
 mod encoding;
 mod extensions;
 mod group;
+mod heartbeat;
 mod identity;
 mod invitation;
 mod issuer;
@@ -85,6 +86,11 @@ pub use group::{
     ProposalSeen, StageError, Staged, WelcomeRefused,
 };
 pub use group::{EPOCHS_REMEMBERED_MAX, SESSION_CODES_MAX};
+pub use heartbeat::{
+    BEAT_MS_ACTIVE, BEAT_MS_PASSIVE, BeatAudience, Draft, ECHOES_MAX, EXPELS_MAX, Echo, EpochTag, FRESH_MS,
+    HEARTBEAT_FIRST_BYTE, Heartbeat, HeartbeatError, MISSING_MS_MAX, Pace, Repeated, SILENCE_MS_MAX,
+    Standing, Trouble, View, Watch, WatchEvent,
+};
 pub use identity::{IdentityError, MemberIdentity, MemberKey, thumbprint};
 pub use invitation::{BadInvitation, Invitation, InvitationId};
 pub use issuer::{ISSUER_KEYS_MAX, IssuerKeys, IssuerKeysError, JWKS_BYTES_MAX, KEY_ID_BYTES_MAX};

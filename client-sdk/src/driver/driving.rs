@@ -113,11 +113,25 @@ impl State {
         }
     }
 
-    pub(super) fn drive(&mut self, lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError>) {
+    /// This member drives nobody any more.
+    pub(super) fn stop_driving(&mut self, reason: LeaseEndReason) {
         let me = self.me;
+        let mine = self.leases.known.iter().filter(|known| known.lease.driver == me);
+        for id in mine.map(|known| known.lease.id).collect::<Vec<_>>() {
+            let end = LeaseEnd { id: id.0, reason };
+            if let Ok(signed) = self.group.keyring().sign_lease_end(&end) {
+                self.append_or_fail(&Signal::LeaseEnd(signed), Audience::Everyone, nobody());
+            }
+            self.forget_lease(id, reason);
+        }
+    }
+
+    pub(super) fn drive(&mut self, lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError>) {
+        let (me, input) = (self.me, self.watching.standing().input);
         let known = self.leases.known(lease.id).filter(|known| known.lease == lease && lease.driver == me);
         let refused = match known {
             None => Some(DriveError::NoLease),
+            Some(_) if !input => Some(DriveError::OutOfTouch),
             Some(known) if known.driving.is_some() => Some(DriveError::InUse),
             Some(_) => None,
         };

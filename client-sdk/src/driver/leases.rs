@@ -86,6 +86,9 @@ impl State {
         if self.people.participant_of(driver).is_none() {
             return Err(GrantError::NotReachable);
         }
+        if !self.watching.standing().input {
+            return Err(GrantError::OutOfTouch);
+        }
         self.check_room()?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| GrantError::NoRandomness)?;

@@ -124,6 +124,22 @@ impl State {
         self.commit_next();
     }
 
+    /// Whom this organizer takes out with a commit that is not in the log yet.
+    pub(super) fn removals_under_way(&self) -> Vec<MemberId> {
+        let uploaded = self.requests.commits();
+        let appended = self.membership.in_flight.iter().filter_map(|in_flight| match in_flight {
+            InFlight::Appended(change) => Some(change),
+            InFlight::Uploaded | InFlight::Merged => None,
+        });
+        let changes = self.membership.queue.iter().chain(uploaded).chain(appended);
+        let removed = changes.flat_map(|change| match &change.what {
+            What::Remove { member, .. } => std::slice::from_ref(member),
+            What::Expel(members) => members,
+            _ => &[],
+        });
+        removed.copied().filter(|member| self.people.is_member(*member)).collect()
+    }
+
     /// Makes and uploads the next commit, if none is under way and the log was read as far as it must.
     fn commit_next(&mut self) {
         while self.membership.in_flight.is_none() && self.membership.behind.is_none() {
@@ -317,6 +333,7 @@ impl State {
             }
             self.own_commit_merged();
         }
+        self.watch_enters_epoch(&change);
         Ok(())
     }
 }

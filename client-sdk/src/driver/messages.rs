@@ -77,6 +77,9 @@ impl State {
         if entry.sender == self.participant {
             return;
         }
+        if Self::is_heartbeat(&entry) {
+            return self.handle_heartbeat(&entry);
+        }
         let header = match ObjectHeader::decode(&mut entry.payload.clone()) {
             Ok(header) => header,
             Err(error) => return self.events.refused(None, OpenError::Malformed(error)),

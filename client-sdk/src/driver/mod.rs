@@ -29,6 +29,7 @@ mod state;
 mod ticks;
 mod tracks;
 mod waiting;
+mod watching;
 
 use crate::MemberId;
 use crate::clock::Clock;
@@ -41,7 +42,7 @@ use crate::limits::{COMMANDS_QUEUED_MAX, NOTICES_QUEUED_MAX};
 use crate::options::{AdmitPolicy, ConnectOptions, LastOrganizer};
 use crate::session::Session;
 use crate::transport::{FrameReader, Link, enter};
-use isi_e2ee::{Group, Invitation, IssuerKeys, PendingMember};
+use isi_e2ee::{Group, Invitation, IssuerKeys, LeafIndex, PendingMember, Watch};
 use isi_wire::{Audience, Joined, LogPosition, RelayMessage};
 use lobby::{Admitted, wait_for_welcome};
 use run::Driver;
@@ -49,6 +50,7 @@ use state::{Beginning, State};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
+use watching::Watching;
 
 pub(crate) async fn create(
     options: ConnectOptions,
@@ -74,6 +76,8 @@ pub(crate) async fn create(
         admit: options.admit,
         last_organizer: options.last_organizer,
         founds: true,
+        awaited: None,
+        media_ms_max: options.media_ms_max,
         observer: options.observer,
     };
     start.spawn(joined, Vec::new())
@@ -99,6 +103,7 @@ pub(crate) async fn join(
         Err(_) => return Err(JoinError::NotAdmitted),
     };
     group.keyring().set_padding(options.padding);
+    let inviter = group.inviter(invitation).ok_or(JoinError::NotConfirmed)?;
     let position = LogPosition { last_handshake, ..joined.position };
     let start = Start {
         group,
@@ -109,9 +114,13 @@ pub(crate) async fn join(
         admit: options.admit,
         last_organizer: options.last_organizer,
         founds: false,
+        awaited: Some(inviter),
+        media_ms_max: options.media_ms_max,
         observer: options.observer,
     };
-    start.spawn(joined, backlog)
+    let (session, events) = start.spawn(joined, backlog)?;
+    session.confirmed(options.confirm_timeout).await?;
+    Ok((session, events))
 }
 
 /// A membership that is about to begin.
@@ -125,18 +134,35 @@ struct Start {
     last_organizer: LastOrganizer,
     /// Whether this member created the session.
     founds: bool,
+    /// The organizer whose word a newcomer waits for.
+    awaited: Option<LeafIndex>,
+    media_ms_max: u64,
     observer: Option<crate::ObjectObserver>,
 }
 
 impl Start {
     fn spawn(self, joined: Joined, backlog: Vec<RelayMessage>) -> Result<(Session, Events), JoinError> {
-        let Self { group, link, log, position, clock, admit, last_organizer, founds, observer } = self;
+        let Self {
+            group,
+            link,
+            log,
+            position,
+            clock,
+            admit,
+            last_organizer,
+            founds,
+            awaited,
+            media_ms_max,
+            observer,
+        } = self;
         let (commands, command_queue) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let (notices, notice_queue) = mpsc::channel(NOTICES_QUEUED_MAX);
         let (end, ended) = watch::channel(None);
         let (epoch, epochs) = watch::channel(group.epoch());
         let (sink, events) = EventSink::new(ended.clone());
         let sink = Arc::new(sink.observed_by(observer));
+        let watch = Watch::new(group.view(), awaited, media_ms_max, clock.now());
+        let (stands, standing) = watch::channel(watch.standing());
         let shared = Shared {
             keyring: group.keyring(),
             clock,
@@ -149,6 +175,7 @@ impl Start {
             events: Arc::downgrade(&sink),
             gate: Arc::new(Gate::new(clock)),
             screens: Arc::default(),
+            standing,
         };
         let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
         let beginning = Beginning {
@@ -161,6 +188,7 @@ impl Start {
             admit,
             gate: Arc::clone(&shared.gate),
             screens: Arc::clone(&shared.screens),
+            watching: Watching::new(watch, stands),
         };
         let mut state = State::new(beginning).map_err(|_| JoinError::Refused(Disconnected::OutOfStep))?;
         state.last_organizer = last_organizer;

@@ -71,6 +71,14 @@ impl Requests {
         }
     }
 
+    /// Commits that the relay has not answered.
+    pub(super) fn commits(&self) -> impl Iterator<Item = &Change> {
+        self.pending.values().filter_map(|pending| match pending {
+            Pending::Commit(change) => Some(change),
+            _ => None,
+        })
+    }
+
     /// `None` for an answer that nobody waits for: the relay's mistake.
     pub(super) fn take(&mut self, id: RequestId) -> Option<Pending> {
         self.pending.remove(&id)

@@ -10,6 +10,7 @@ use super::rotation::Rotation;
 use super::signal::Signal;
 use super::tracks::Tracks;
 use super::waiting::Waiting;
+use super::watching::Watching;
 use crate::MemberId;
 use crate::clock::Clock;
 use crate::error::{Disconnected, RequestError};
@@ -47,6 +48,7 @@ pub(super) struct State {
     pub(super) last_organizer: LastOrganizer,
     pub(super) screens: Arc<Screens>,
     pub(super) recorder: Recorder,
+    pub(super) watching: Watching,
 }
 
 /// What is to be sent, encoded.
@@ -70,12 +72,13 @@ pub(super) struct Beginning {
     pub(super) events: Arc<EventSink>,
     pub(super) admit: AdmitPolicy,
     pub(super) gate: Arc<Gate>,
+    pub(super) watching: Watching,
     pub(super) screens: Arc<Screens>,
 }
 
 impl State {
     pub(super) fn new(beginning: Beginning) -> Result<Self, isi_e2ee::SealerError> {
-        let Beginning { clock, group, participant, position, epoch, events, admit, gate, screens } =
+        let Beginning { clock, group, participant, position, epoch, events, admit, gate, screens, watching } =
             beginning;
         let people = People::of(&group);
         let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
@@ -100,6 +103,7 @@ impl State {
             rotation: Rotation::new(clock.now()),
             last_organizer: LastOrganizer::default(),
             leases: Leases::new(gate),
+            watching,
             screens,
             recorder: Recorder::default(),
             group,
@@ -113,6 +117,7 @@ impl State {
             self.identities.next_deadline(),
             self.rotation.next_deadline(),
             self.leases.next_deadline(),
+            self.watching.next_deadline(),
             self.conversations.next_deadline(),
             self.waiting.next_deadline(),
             self.group.keyring().next_deadline(),
@@ -126,6 +131,7 @@ impl State {
         self.group.keyring().expire(now);
         self.expire_lease(now);
         self.tick(now);
+        self.watch_due(now);
         self.expire_private_texts(now);
         self.expire_waiting(now);
         self.handle_identity_deadline(now);
@@ -153,6 +159,10 @@ impl State {
         audience: Audience,
         on_done: OnDone,
     ) -> Result<(), (RequestError, OnDone)> {
+        // Nothing is said to a group that nobody vouches for.
+        if !self.watching.standing().confirmed {
+            return Err((RequestError::Busy, on_done));
+        }
         if let Err(error) = self.check_room() {
             return Err((error, on_done));
         }

@@ -117,7 +117,7 @@ impl State {
         let own = OwnTrack { alias, track, sealer, state: Arc::clone(&state) };
         let (is_wanted, lease) = match then {
             PublishThen::Track(reply) => (reply.send(Ok(own)).is_ok(), None),
-            PublishThen::Ticks(lease) => (self.ticks_published(lease, alias, own.sealer), Some(lease)),
+            PublishThen::Ticks(lease) => (self.ticks_published(lease, alias, own.sealer), None),
             PublishThen::Drive(lease, reply) if self.driving(lease, &state) => {
                 (reply.send(Ok((track, own))).is_ok(), Some(lease))
             }
@@ -131,6 +131,11 @@ impl State {
         if !is_wanted {
             self.unpublish(alias);
         }
+        self.follow_pace();
+    }
+
+    pub(super) fn has_own_tracks(&self) -> bool {
+        !self.tracks.own.is_empty()
     }
 
     /// Whoever asked for the track is told that there is none.

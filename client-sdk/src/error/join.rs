@@ -42,6 +42,12 @@ pub enum JoinError {
     /// No organizer let this client in within the time of the options.
     #[error("no organizer admitted you in time; ask whoever invited you to be there, then try again")]
     NotAdmitted,
+    /// The organizer who invited was not heard in the group that this client was let into.
+    #[error(
+        "the organizer who invited you did not confirm this group in time: it is not there, or the group is not its own; \
+         ask it for another invitation"
+    )]
+    NotConfirmed,
     /// An organizer answered that it does not let this client in.
     #[error("you were not let in: {reason}")]
     Denied {

@@ -81,6 +81,9 @@ pub enum TrackSendError {
     /// Longer than an object, or than a datagram, may be.
     #[error("the object is too large; a datagram carries about 1,000 bytes, a frame nearly 4 MiB")]
     TooLarge,
+    /// An organizer cannot be heard for too long, or the relay was caught lying: the track goes on when that is over.
+    #[error("out of touch with the organizers; the track goes on when the alarm is over")]
+    OutOfTouch,
     /// The member's keys are wiped.
     #[error("this member is not in the group any more; join again")]
     NotAMember,
@@ -199,6 +202,9 @@ pub enum GrantError {
     /// No such member, or its connection is not known.
     #[error("this member is not reachable; take one from members() that is online")]
     NotReachable,
+    /// An organizer cannot be heard, or the relay was caught lying.
+    #[error("out of touch with the organizers; grant the lease when the alarm is over")]
+    OutOfTouch,
     /// There is no lease to hand over.
     #[error("no lease of this member runs; grant one")]
     NoLease,
@@ -222,6 +228,9 @@ pub enum DriveError {
     /// The lease is another member's, or has ended.
     #[error("this lease is not yours or has ended; ask for another")]
     NoLease,
+    /// An organizer cannot be heard, or the relay was caught lying.
+    #[error("out of touch with the organizers; ask for another lease when the alarm is over")]
+    OutOfTouch,
     /// The lease is in use already.
     #[error("this lease is in use already; use the sender at hand")]
     InUse,

@@ -63,6 +63,9 @@ impl LivePublisher {
         if self.state.is_ended() {
             return Err(TrackSendError::Ended);
         }
+        if !self.shared.standing.borrow().media {
+            return Err(TrackSendError::OutOfTouch);
+        }
         if data.len() >= DATAGRAM_OBJECT_BYTES_MAX {
             return Err(TrackSendError::TooLarge);
         }

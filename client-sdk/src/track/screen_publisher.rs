@@ -71,10 +71,15 @@ impl ScreenPublisher {
     /// Seals a frame and hands it to QUIC, at most 400 ms long. Not cancel safe: a dropped call gives the group up.
     ///
     /// # Errors
-    /// Any [`TrackSendError`]; after [`TrackSendError::TooLarge`] the track goes on.
+    /// Any [`TrackSendError`]; after [`TrackSendError::TooLarge`] the track goes on, after [`TrackSendError::OutOfTouch`] it
+    /// does when the alarm is over.
     pub async fn send(&mut self, frame: &ScreenFrame) -> Result<Sent, TrackSendError> {
         if self.state.is_ended() {
             return Err(TrackSendError::Ended);
+        }
+        if !self.shared.standing.borrow().media {
+            let _ = self.state.want_keyframe();
+            return Err(TrackSendError::OutOfTouch);
         }
         if frame.keyframe {
             self.state.keyframe_comes();

@@ -14,4 +14,5 @@ mod organizers;
 mod paths;
 mod people;
 mod trouble;
+mod watch;
 mod world;

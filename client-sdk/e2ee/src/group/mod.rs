@@ -9,6 +9,7 @@ mod inviting;
 mod join;
 mod merge;
 mod refused;
+mod signing;
 mod stage;
 
 pub use admission::Applicant;

@@ -4,6 +4,7 @@
 
 mod admission;
 mod expiry;
+mod heartbeats;
 mod invitations;
 mod issuers;
 mod life;
