@@ -84,7 +84,9 @@ impl State {
         let id = LeaseId(end.id);
         if self.leases.given.as_ref().is_some_and(|given| given.lease.id == id && given.lease.driver == from)
         {
-            return self.end_given(LeaseEndReason::Released);
+            // A driver has these two reasons and no other.
+            let out_of_touch = end.reason == LeaseEndReason::OutOfTouch;
+            return self.end_given(if out_of_touch { end.reason } else { LeaseEndReason::Released });
         }
         if self.leases.known(id).is_some_and(|known| known.lease.driven == from || known.lease.driver == from)
         {

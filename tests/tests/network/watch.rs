@@ -193,7 +193,7 @@ async fn a_lease_outlives_every_timer_that_is_not_its_own() {
     let root = three.driven.member("root").await;
     let private = three.driven.session.send_private(root, "hello").await;
     assert!(private.is_ok());
-    three.driven.session.rotate().await.unwrap();
+    three.root.session.rotate().await.unwrap();
     sleep(Duration::from_secs(300)).await;
     sender.send(key(0x61, true), 9).await.unwrap();
     assert_eq!(applied(&mut receiver).await, Some(InputToApply::Event { event: key(0x61, true), at_us: 9 }));
