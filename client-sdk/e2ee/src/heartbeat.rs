@@ -11,11 +11,11 @@ mod trouble;
 mod watch;
 
 use crate::group::Group;
-use crate::{Invitation, LeafIndex};
+use crate::{Invitation, LeafIndex, UnixSeconds};
 pub use echo::Echo;
 use ed25519_dalek::{Signature, VerifyingKey};
-pub use format::{ECHOES_MAX, EXPELS_MAX, HEARTBEAT_FIRST_BYTE, Heartbeat};
-use format::{ExpelTag, Unsigned};
+pub use format::{ECHOES_MAX, EXPELS_MAX, HEARTBEAT_FIRST_BYTE, Heartbeat, Vouch};
+use format::{ExpelTag, Unsigned, VOUCHES_MAX};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 pub use trouble::{Standing, Trouble, WatchEvent};
@@ -26,6 +26,9 @@ pub use watch::{
 
 const LABEL: &[u8] = b"ISI 1.0 Heartbeat";
 const TAG_LABEL: &[u8] = b"ISI heartbeat epoch v1";
+const VOUCH_LABEL: &[u8] = b"ISI 1.0 Vouch";
+/// How long an organizer's word for another one counts, in seconds. It is given anew all the time.
+const VOUCH_SECONDS: u64 = 600;
 const EXPEL_LABEL: &[u8] = b"ISI heartbeat expel v1";
 
 /// Names an epoch of one group, and no other that has the same number: a hash of its authenticator.
@@ -56,6 +59,8 @@ pub struct Draft {
     pub(crate) nonce: [u8; 8],
     pub(crate) echoes: Vec<Echo>,
     pub(crate) expels: Vec<LeafIndex>,
+    pub(crate) vouch_for: Option<LeafIndex>,
+    pub(crate) held: Vec<Vouch>,
 }
 
 impl Group {
@@ -79,7 +84,8 @@ impl Group {
 
     /// Signs a heartbeat of this member in the current epoch.
     #[must_use]
-    pub fn sign_heartbeat(&self, draft: &Draft) -> Vec<u8> {
+    pub fn sign_heartbeat(&self, draft: &Draft, now: UnixSeconds) -> Vec<u8> {
+        let given = draft.vouch_for.and_then(|of| self.vouch(of, now));
         let unsigned = Unsigned {
             leaf: self.own_leaf(),
             epoch: self.epoch(),
@@ -87,6 +93,7 @@ impl Group {
             sequence: draft.sequence,
             nonce: draft.nonce,
             echoes: draft.echoes.clone(),
+            vouches: given.into_iter().chain(draft.held.iter().cloned()).take(VOUCHES_MAX).collect(),
             expels: draft.expels.iter().take(EXPELS_MAX).map(|leaf| self.expel_tag(*leaf)).collect(),
         };
         let body = unsigned.encode();
@@ -94,11 +101,17 @@ impl Group {
         [&body[..], &signature].concat()
     }
 
-    /// Verifies a heartbeat. Of whatever epoch it is, and on whatever side of a fork: leaf signature keys are the same.
+    /// Verifies a heartbeat. Of whatever epoch it is, and on whatever side of a fork: leaf signature keys are the same. Only
+    /// the vouches are verified and kept that [`wants`](Watch::wants) says.
     ///
     /// # Errors
     /// [`HeartbeatError`]: ignore it.
-    pub fn read_heartbeat(&self, bytes: &[u8]) -> Result<Heartbeat, HeartbeatError> {
+    pub fn read_heartbeat(
+        &self,
+        bytes: &[u8],
+        wants: impl Fn(&Vouch) -> bool,
+        now: UnixSeconds,
+    ) -> Result<Heartbeat, HeartbeatError> {
         let (body, signature) = bytes.split_last_chunk().ok_or(HeartbeatError::Malformed)?;
         let unsigned = Unsigned::decode(body).map_err(|_| HeartbeatError::Malformed)?;
         let key = self.leaf_key(unsigned.leaf).ok_or(HeartbeatError::NotAMember(unsigned.leaf))?;
@@ -108,8 +121,33 @@ impl Group {
             })
             .map_err(|_| HeartbeatError::BadSignature)?;
         let expels = self.expelled_by(&unsigned);
-        let Unsigned { leaf, epoch, tag, sequence, echoes, .. } = unsigned;
-        Ok(Heartbeat { leaf, epoch, tag, sequence, echoes, expels, echo: Echo::of(bytes) })
+        let Unsigned { leaf, epoch, tag, sequence, echoes, mut vouches, .. } = unsigned;
+        vouches.retain(|vouch| wants(vouch) && self.verifies(vouch, now));
+        Ok(Heartbeat { leaf, epoch, tag, sequence, echoes, expels, vouches, echo: Echo::of(bytes) })
+    }
+
+    fn vouch(&self, of: LeafIndex, now: UnixSeconds) -> Option<Vouch> {
+        let until = UnixSeconds(now.0.saturating_add(VOUCH_SECONDS));
+        let signature = self.sign_as_member(&self.vouch_message(of, until)?);
+        Some(Vouch { by: self.own_leaf(), of, until, signature })
+    }
+
+    fn verifies(&self, vouch: &Vouch, now: UnixSeconds) -> bool {
+        let key = self.leaf_key(vouch.by).and_then(|key| VerifyingKey::from_bytes(&key).ok());
+        let message = self.vouch_message(vouch.of, vouch.until);
+        let verified = key.zip(message).map(|(key, message)| {
+            key.verify_strict(&message, &Signature::from_bytes(&vouch.signature)).is_ok()
+        });
+        now <= vouch.until && verified == Some(true)
+    }
+
+    /// By its key: whoever has the leaf later is not meant.
+    fn vouch_message(&self, of: LeafIndex, until: UnixSeconds) -> Option<Vec<u8>> {
+        let mut message = VOUCH_LABEL.to_vec();
+        crate::encoding::put_bytes(&mut message, self.group_id());
+        message.extend_from_slice(&self.leaf_key(of)?);
+        message.extend_from_slice(&until.0.to_be_bytes());
+        Some(message)
     }
 
     fn heartbeat_message(&self, body: &[u8]) -> Vec<u8> {

@@ -89,7 +89,7 @@ pub use group::{EPOCHS_REMEMBERED_MAX, SESSION_CODES_MAX};
 pub use heartbeat::{
     BEAT_MS_ACTIVE, BEAT_MS_PASSIVE, BeatAudience, Draft, ECHOES_MAX, EXPELS_MAX, Echo, EpochTag, FRESH_MS,
     HEARTBEAT_FIRST_BYTE, Heartbeat, HeartbeatError, MISSING_MS_MAX, Pace, Repeated, SILENCE_MS_MAX,
-    Standing, Trouble, View, Watch, WatchEvent,
+    Standing, Trouble, View, Vouch, Watch, WatchEvent,
 };
 pub use identity::{IdentityError, MemberIdentity, MemberKey, thumbprint};
 pub use invitation::{BadInvitation, Invitation, InvitationId};

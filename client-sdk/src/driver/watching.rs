@@ -3,10 +3,11 @@
 use super::state::State;
 use crate::MemberId;
 use crate::alarm::Alarm;
+use crate::clock::Clock;
 use crate::event::{Event, Refused};
 use isi_e2ee::{
-    BeatAudience, EpochChange, HEARTBEAT_FIRST_BYTE, HeartbeatError, LeaseEndReason, MonotonicMs, Pace,
-    Standing, Trouble, Watch, WatchEvent,
+    BeatAudience, EpochChange, HEARTBEAT_FIRST_BYTE, Heartbeat, HeartbeatError, LeaseEndReason, MonotonicMs,
+    Pace, Standing, Trouble, Watch, WatchEvent,
 };
 use isi_wire::{Audience, EntryKind, LogEntry};
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ impl State {
     /// Somebody's heartbeat. Who sent it, says its signature; the relay's word counts for nothing.
     pub(super) fn handle_heartbeat(&mut self, entry: &LogEntry) {
         let now = self.clock.now();
-        let heard = self.group.read_heartbeat(&entry.payload).and_then(|beat| {
+        let heard = self.read_heartbeat(entry).and_then(|beat| {
             let repeated = |_| HeartbeatError::Repeated(beat.leaf);
             self.watching.watch.hear(&beat, now).map_err(repeated)
         });
@@ -52,6 +53,10 @@ impl State {
             self.events.refused(from, Refused::Heartbeat(error));
         }
         self.judge_watch(now);
+    }
+
+    fn read_heartbeat(&self, entry: &LogEntry) -> Result<Heartbeat, HeartbeatError> {
+        self.group.read_heartbeat(&entry.payload, |vouch| self.watching.watch.wants(vouch), Clock::unix())
     }
 
     /// Sends a heartbeat if one is due, and says what has changed.
@@ -74,7 +79,7 @@ impl State {
         if self.check_room().is_err() {
             return;
         }
-        let bytes = self.group.sign_heartbeat(&draft);
+        let bytes = self.group.sign_heartbeat(&draft, Clock::unix());
         self.watching.watch.sent(&bytes, now);
         let audience = match audience {
             BeatAudience::Everyone => Audience::Everyone,
@@ -93,7 +98,8 @@ impl State {
     pub(super) fn watch_enters_epoch(&mut self, change: &EpochChange) {
         let now = self.clock.now();
         self.watching.watch.enter_epoch(self.group.view(), &change.removed, now);
-        if !change.added.is_empty() && self.group.is_organizer() {
+        let others_wait = !change.added.is_empty() || change.organizers_changed;
+        if others_wait && self.group.is_organizer() {
             self.watching.watch.beat_soon(now);
         }
         self.judge_watch(now);

@@ -128,7 +128,7 @@ async fn an_organizer_that_is_heard_too_late_is_named_leases_end_and_all_comes_b
     let (mut receiver, mut sender) = three.lend().await;
     sender.send(key(0x63, true), 2).await.unwrap();
     assert!(matches!(applied(&mut receiver).await, Some(InputToApply::Event { .. })));
-    three.root.session.close().await.unwrap();
+    drop(three.root);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 use super::{Echo, EpochTag};
-use crate::LeafIndex;
 use crate::encoding::{Malformed, Reader};
+use crate::{LeafIndex, UnixSeconds};
 
 /// What a heartbeat begins with, in a log entry of kind message. No object begins so: the key ids of objects have eight
 /// bytes, which their first byte says.
@@ -10,7 +10,22 @@ pub const ECHOES_MAX: usize = 1_024;
 /// Pending removals in one heartbeat. Over it the others wait until those are done.
 pub const EXPELS_MAX: usize = 64;
 
+/// Vouches in one heartbeat.
+pub(super) const VOUCHES_MAX: usize = 4;
+
 pub(super) type ExpelTag = [u8; 8];
+
+/// One organizer's signed word that another one organizes this group: to newcomers, who know only the organizer whom their
+/// invitation names, when that one cannot say so itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vouch {
+    /// Who says so.
+    pub by: LeafIndex,
+    /// Of whom.
+    pub of: LeafIndex,
+    pub(crate) until: UnixSeconds,
+    pub(crate) signature: [u8; 64],
+}
 
 /// A heartbeat that its member has signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +42,8 @@ pub struct Heartbeat {
     pub echoes: Vec<Echo>,
     /// Whom the member wants out of the group; empty where this member cannot tell.
     pub expels: Vec<LeafIndex>,
+    /// Vouches that it gives or shows, those that were asked for.
+    pub vouches: Vec<Vouch>,
     /// Its own name.
     pub echo: Echo,
 }
@@ -41,6 +58,7 @@ pub(super) struct Unsigned {
     pub(super) nonce: [u8; 8],
     pub(super) echoes: Vec<Echo>,
     pub(super) expels: Vec<ExpelTag>,
+    pub(super) vouches: Vec<Vouch>,
 }
 
 impl Unsigned {
@@ -55,6 +73,13 @@ impl Unsigned {
         self.echoes.iter().for_each(|echo| out.extend_from_slice(&echo.0));
         out.extend_from_slice(&(self.expels.len() as u16).to_be_bytes());
         self.expels.iter().for_each(|tag| out.extend_from_slice(tag));
+        out.push(self.vouches.len() as u8);
+        for vouch in &self.vouches {
+            out.extend_from_slice(&vouch.by.0.to_be_bytes());
+            out.extend_from_slice(&vouch.of.0.to_be_bytes());
+            out.extend_from_slice(&vouch.until.0.to_be_bytes());
+            out.extend_from_slice(&vouch.signature);
+        }
         out
     }
 
@@ -71,10 +96,27 @@ impl Unsigned {
             nonce: reader.array()?,
             echoes: list(&mut reader, ECHOES_MAX)?.into_iter().map(Echo).collect(),
             expels: list(&mut reader, EXPELS_MAX)?,
+            vouches: vouches(&mut reader)?,
         };
         reader.end()?;
         Ok(unsigned)
     }
+}
+
+fn vouches(reader: &mut Reader<'_>) -> Result<Vec<Vouch>, Malformed> {
+    let count = usize::from(reader.u8()?);
+    if count > VOUCHES_MAX {
+        return Err(Malformed);
+    }
+    let read = |_| {
+        Ok(Vouch {
+            by: LeafIndex(reader.u16()?),
+            of: LeafIndex(reader.u16()?),
+            until: UnixSeconds(reader.u64()?),
+            signature: reader.array()?,
+        })
+    };
+    (0..count).map(read).collect()
 }
 
 fn list(reader: &mut Reader<'_>, max: usize) -> Result<Vec<[u8; 8]>, Malformed> {
@@ -94,6 +136,10 @@ fn list(reader: &mut Reader<'_>, max: usize) -> Result<Vec<[u8; 8]>, Malformed> 
 mod tests {
     use super::*;
 
+    fn vouch() -> Vouch {
+        Vouch { by: LeafIndex(1), of: LeafIndex(2), until: UnixSeconds(3), signature: [4; 64] }
+    }
+
     fn sample(echoes: usize, expels: usize) -> Unsigned {
         Unsigned {
             leaf: LeafIndex(258),
@@ -103,6 +149,7 @@ mod tests {
             nonce: [5; 8],
             echoes: (0..echoes).map(|n| Echo([n as u8; 8])).collect(),
             expels: (0..expels).map(|n| [n as u8; 8]).collect(),
+            vouches: vec![vouch(); expels.min(VOUCHES_MAX)],
         }
     }
 
@@ -128,7 +175,7 @@ mod tests {
     #[test]
     fn what_a_heartbeat_weighs() {
         // With its signature of 64 bytes; the numbers in SPEC.md.
-        for (echoes, bytes) in [(1, 119), (10, 191), (400, 3_311)] {
+        for (echoes, bytes) in [(1, 120), (10, 192), (400, 3_312)] {
             assert_eq!(sample(echoes, 0).encode().len() + 64, bytes);
         }
     }

@@ -1,5 +1,5 @@
 use super::trouble::{Standing, Trouble, WatchEvent};
-use super::{Draft, ECHOES_MAX, Echo, EpochTag, Heartbeat};
+use super::{Draft, ECHOES_MAX, Echo, EpochTag, Heartbeat, Vouch};
 use crate::{LeafIndex, MonotonicMs};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -50,6 +50,10 @@ pub struct Watch {
     /// What is to be echoed, and where the next heartbeat goes on.
     echoes: BTreeMap<LeafIndex, Echo>,
     echoed_to: LeafIndex,
+    /// What other organizers say of this one, by who says it, and until when newcomers may need it.
+    held: BTreeMap<LeafIndex, Vouch>,
+    shown_until: MonotonicMs,
+    vouched_to: LeafIndex,
     forked: BTreeMap<LeafIndex, MonotonicMs>,
     ahead: BTreeMap<LeafIndex, Ahead>,
     /// By whom and of whom.
@@ -130,6 +134,9 @@ impl Watch {
             heard: BTreeMap::new(),
             echoes: BTreeMap::new(),
             echoed_to: LeafIndex(0),
+            held: BTreeMap::new(),
+            shown_until: now,
+            vouched_to: LeafIndex(0),
             forked: BTreeMap::new(),
             ahead: BTreeMap::new(),
             removals: BTreeMap::new(),
@@ -177,6 +184,7 @@ impl Watch {
         self.alive.remove(&leaf);
         self.heard.remove(&leaf);
         self.echoes.remove(&leaf);
+        self.held.remove(&leaf);
         self.forked.remove(&leaf);
         self.ahead.remove(&leaf);
         self.removals.retain(|(by, of), _| *by != leaf && *of != leaf);
@@ -197,7 +205,15 @@ impl Watch {
         if !self.agrees(beat, now) {
             return Ok(());
         }
-        self.awaited.take_if(|awaited| *awaited == beat.leaf);
+        let speaks_for = |leaf| {
+            beat.leaf == leaf || beat.vouches.iter().any(|vouch| (vouch.by, vouch.of) == (leaf, beat.leaf))
+        };
+        self.awaited.take_if(|awaited| speaks_for(*awaited));
+        if self.organizes && self.alive.contains_key(&beat.leaf) {
+            let own_leaf = self.own_leaf;
+            let mine = beat.vouches.iter().filter(|vouch| vouch.by == beat.leaf && vouch.of == own_leaf);
+            self.held.extend(mine.map(|vouch| (vouch.by, vouch.clone())));
+        }
         let echoed = beat.echoes.iter().filter_map(|echo| self.sent_at(*echo)).max();
         let fresh = echoed.filter(|at| now.0.saturating_sub(at.0) <= FRESH_MS);
         if let (Some(alive), Some(at)) = (self.alive.get_mut(&beat.leaf), fresh) {
@@ -209,6 +225,12 @@ impl Watch {
             self.note_removals(beat.leaf, &beat.expels, now);
         }
         Ok(())
+    }
+
+    /// Whether this vouch says something to this member: it is for it to show, or for it to go by.
+    #[must_use]
+    pub fn wants(&self, vouch: &Vouch) -> bool {
+        self.awaited == Some(vouch.by) || (self.organizes && vouch.of == self.own_leaf)
     }
 
     /// Whether the member is, or was a moment ago, in the same epoch.
@@ -258,6 +280,7 @@ impl Watch {
     pub fn beat_soon(&mut self, now: MonotonicMs) {
         let earliest = self.last_beat_at.map_or(now, |last| MonotonicMs(last.0.saturating_add(BEAT_MS_MIN)));
         self.next_beat_at = self.next_beat_at.min(earliest.max(now));
+        self.shown_until = MonotonicMs(now.0.saturating_add(FRESH_MS));
     }
 
     /// Whether a heartbeat is to be sent now. Never before the organizer was heard who invited.
@@ -279,7 +302,20 @@ impl Watch {
         self.next_beat_at = MonotonicMs(now.0.saturating_add(self.interval_ms(nonce)));
         self.note_removals(self.own_leaf, &expels, now);
         let audience = if self.is_active() { BeatAudience::Everyone } else { BeatAudience::Organizers };
-        (Draft { sequence: self.sequence, nonce, echoes: self.take_echoes(), expels }, audience)
+        let held = if now < self.shown_until { self.held.values().cloned().collect() } else { Vec::new() };
+        let (echoes, vouch_for) = (self.take_echoes(), self.next_vouched());
+        (Draft { sequence: self.sequence, nonce, echoes, expels, vouch_for, held }, audience)
+    }
+
+    /// The other organizers take turns.
+    fn next_vouched(&mut self) -> Option<LeafIndex> {
+        if !self.organizes {
+            return None;
+        }
+        let after = self.alive.range((Bound::Excluded(self.vouched_to), Bound::Unbounded)).next();
+        let next = after.or_else(|| self.alive.first_key_value()).map(|(leaf, _)| *leaf)?;
+        self.vouched_to = next;
+        Some(next)
     }
 
     fn is_active(&self) -> bool {

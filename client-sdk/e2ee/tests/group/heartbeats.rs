@@ -39,13 +39,13 @@ impl Seat {
         }
         self.nonces += 1;
         let (draft, _) = self.watch.beat([self.nonces; 8], self.expels.clone(), at(now));
-        let bytes = self.group.sign_heartbeat(&draft);
+        let bytes = self.group.sign_heartbeat(&draft, NOW);
         self.watch.sent(&bytes, at(now));
         Some(bytes)
     }
 
     fn hear(&mut self, bytes: &[u8], now: u64) {
-        let beat = self.group.read_heartbeat(bytes).unwrap();
+        let beat = self.group.read_heartbeat(bytes, |_| true, NOW).unwrap();
         // What was repeated says nothing.
         let _ = self.watch.hear(&beat, at(now));
         self.poll(now);
@@ -148,18 +148,18 @@ fn queued_heartbeats_are_not_fresh() {
 fn a_heartbeat_counts_once_and_only_as_its_member_signed_it() {
     let [mut root, mut ann, _] = seats();
     let bytes = root.beat(0).unwrap();
-    let beat = ann.group.read_heartbeat(&bytes).unwrap();
+    let beat = ann.group.read_heartbeat(&bytes, |_| true, NOW).unwrap();
     assert_eq!((beat.leaf, beat.epoch, beat.sequence), (ROOT, ann.group.epoch(), 1));
     assert!(ann.watch.hear(&beat, at(0)).is_ok());
     assert!(ann.watch.hear(&beat, at(0)).is_err());
     for position in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[position] ^= 1;
-        assert!(ann.group.read_heartbeat(&changed).is_err(), "byte {position}");
+        assert!(ann.group.read_heartbeat(&changed, |_| true, NOW).is_err(), "byte {position}");
     }
     // Another group of the same people is not this one.
     let [_, other, _] = three();
-    assert_eq!(other.read_heartbeat(&bytes), Err(HeartbeatError::BadSignature));
+    assert_eq!(other.read_heartbeat(&bytes, |_| true, NOW), Err(HeartbeatError::BadSignature));
 }
 
 #[test]
@@ -252,8 +252,8 @@ fn a_newcomer_believes_in_the_group_once_the_organizer_who_invited_has_signed_it
     // An organizer of another group with the same people does not speak for this one: it does not even verify.
     let draft = |watch: &mut Watch| -> Draft { watch.beat([1; 8], Vec::new(), at(0)).0 };
     let mut roots = Watch::new(root.view(), None, MEDIA_MS_MAX, at(0));
-    let signed = root.sign_heartbeat(&draft(&mut roots));
-    let beat = ann.read_heartbeat(&signed).unwrap();
+    let signed = root.sign_heartbeat(&draft(&mut roots), NOW);
+    let beat = ann.read_heartbeat(&signed, |_| true, NOW).unwrap();
     watch.hear(&beat, at(100)).unwrap();
     let _ = watch.poll(at(100));
     assert!(watch.standing().confirmed && watch.is_due(at(100)));
@@ -271,4 +271,35 @@ fn who_only_looks_on_speaks_to_organizers_and_less_often() {
     assert_eq!(ann.watch.next_deadline(), Some(at(1_000 + BEAT_MS_ACTIVE)));
     ann.watch.beat_soon(at(1_001));
     assert!(!ann.watch.is_due(at(1_249)) && ann.watch.is_due(at(1_250)));
+}
+
+#[test]
+fn an_organizer_speaks_for_one_that_has_vanished_only_with_its_signed_word() {
+    let mut root = organizer();
+    let mut ben = admit(&mut root, &mut [], "ben", "organizer");
+    let listed = root.set_organizers(&[ROOT, ANN], NOW).unwrap();
+    follow(&mut root, &mut [&mut ben], &listed);
+    let invitation = root.invite().unwrap();
+    let (mut roots, mut bens) = (Seat::new(root, 0), Seat::new(ben, 0));
+    let word = roots.beat(0).unwrap();
+    let cat = admit(&mut bens.group, &mut [&mut roots.group], "cat", "viewer");
+    let view = bens.group.view();
+    bens.watch.enter_epoch(view, &[], at(10));
+    let mut cats = Watch::new(cat.view(), cat.inviter(&invitation), MEDIA_MS_MAX, at(10));
+    // Without the word of the organizer who invited, any organizer's is worth nothing.
+    bens.watch.beat_soon(at(10));
+    let alone = cat.read_heartbeat(&bens.beat(10).unwrap(), |_| true, NOW).unwrap();
+    cats.hear(&alone, at(20)).unwrap();
+    let _ = cats.poll(at(20));
+    assert!(!cats.standing().confirmed);
+    bens.hear(&word, 30);
+    bens.watch.beat_soon(at(1_000));
+    let vouched = bens.beat(1_000).unwrap();
+    // The word has its time.
+    let later = isi_e2ee::UnixSeconds(NOW.0 + 601);
+    assert_eq!(cat.read_heartbeat(&vouched, |_| true, later).unwrap().vouches, []);
+    let vouched = cat.read_heartbeat(&vouched, |vouch| cats.wants(vouch), NOW).unwrap();
+    cats.hear(&vouched, at(1_010)).unwrap();
+    let _ = cats.poll(at(1_010));
+    assert!(cats.standing().confirmed);
 }
