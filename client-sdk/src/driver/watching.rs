@@ -98,9 +98,13 @@ impl State {
     pub(super) fn watch_enters_epoch(&mut self, change: &EpochChange) {
         let now = self.clock.now();
         self.watching.watch.enter_epoch(self.group.view(), &change.removed, now);
-        let others_wait = !change.added.is_empty() || change.organizers_changed;
-        if others_wait && self.group.is_organizer() {
+        if self.group.is_organizer() && change.organizers_changed {
+            self.watching.watch.beat_now(now);
+        } else if self.group.is_organizer() && !change.added.is_empty() {
             self.watching.watch.beat_soon(now);
+        }
+        if self.watching.watch.is_due(now) {
+            self.beat(now);
         }
         self.judge_watch(now);
     }

@@ -283,6 +283,12 @@ impl Watch {
         self.shown_until = MonotonicMs(now.0.saturating_add(FRESH_MS));
     }
 
+    /// The next heartbeat is due at once: another organizer needs this one's word, which may be the last.
+    pub fn beat_now(&mut self, now: MonotonicMs) {
+        self.beat_soon(now);
+        self.next_beat_at = now;
+    }
+
     /// Whether a heartbeat is to be sent now. Never before the organizer was heard who invited.
     #[must_use]
     pub fn is_due(&self, now: MonotonicMs) -> bool {
