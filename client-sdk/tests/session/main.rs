@@ -8,6 +8,7 @@ mod joining;
 mod key_exchange;
 mod membership;
 mod organizers;
+mod post_quantum;
 mod recording;
 mod screens;
 mod talking;
