@@ -9,7 +9,7 @@ use std::{
 };
 
 use isi_cli::screen::{
-    FrameDecoder, FrameEncoder, Framebuffer, ScreenSource, SourceError, X11Source, keysym_of_char,
+    FrameDecoder, FrameEncoder, Framebuffer, ScreenSource, SourceError, X11Source, keysym_of_char, watch_key,
 };
 use isi_client::payload::InputEvent;
 
@@ -95,4 +95,31 @@ fn no_display_is_said_so() {
     let refused = X11Source::connect(Some(":4093")).err().expect("nothing answers there");
     assert!(matches!(refused, SourceError::NoDisplay { .. }), "{refused}");
     assert!(refused.to_string().contains("--source desktop"), "{refused}");
+}
+
+#[test]
+fn the_panic_key_is_told_whoever_has_the_keyboard() {
+    const PAUSE: u32 = 0xff13;
+    const CAPS_LOCK: u32 = 0xffe5;
+    let _alone = the_screen();
+    let mut source = X11Source::connect(None).expect("an X server answers at DISPLAY");
+    let (sender, pressed) = std::sync::mpsc::channel();
+    let told = move || {
+        let _ = sender.send(());
+    };
+    watch_key(PAUSE, told).expect("nobody else has the key");
+    let mut press = |keysym: u32| {
+        for pressed in [true, false] {
+            source.inject(&InputEvent::Key { keysym, pressed }).expect("a key is pressed");
+        }
+    };
+    press(PAUSE);
+    pressed.recv_timeout(PATIENCE).expect("the key is told");
+    // Caps Lock stands in nobody's way.
+    press(CAPS_LOCK);
+    press(PAUSE);
+    pressed.recv_timeout(PATIENCE).expect("the key is told with Caps Lock");
+    press(CAPS_LOCK);
+    assert!(watch_key(PAUSE, || ()).is_err(), "a key is one program's");
+    assert!(pressed.try_recv().is_err(), "once for each press");
 }

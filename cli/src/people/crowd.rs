@@ -84,6 +84,12 @@ impl Names {
                 Some(Told { kind: "lease-ended", who: Some(self.of(lease.driver)), line })
             }
             Event::LeaseRefused { from, reason } => about("lease-refused", *from, why_refused(*reason)),
+            Event::LeaseHandOverRequested { to, .. } => {
+                about("hand-over-requested", *to, "shall drive next, says the driver; `lend` does so")
+            }
+            Event::Missed { events } => {
+                plain("missed", format!("* {events} events were missed: this program was too slow"))
+            }
             Event::InputHeldBack { lease, events } => {
                 let text = format!(
                     "had {events} input events dropped: too late, the network is slow or holds them back"
