@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use isi_client::{Event, LeaseEndReason, LeaseRefusal, MemberId, SessionMember};
+use isi_client::{Alarm, Event, LeaseEndReason, LeaseRefusal, MemberId, SessionMember, Standing};
 
 /// Length of the short code of a member: enough to tell people in a session apart.
 const CODE_LETTERS: usize = 4;
@@ -120,7 +120,61 @@ impl Names {
                 about("refused", *from, &format!("is refused: {why}"))
             }
             Event::Refused { from: None, why } => plain("refused", format!("* refused: {why}")),
+            Event::AlarmRaised(_) | Event::AlarmOver(_) | Event::StandingChanged(_) => self.tell_alarm(event),
             _ => None,
+        }
+    }
+
+    fn tell_alarm(&self, event: &Event) -> Option<Told> {
+        match event {
+            Event::AlarmRaised(alarm) => {
+                let (who, text) = self.alarm(alarm);
+                Some(Told { kind: "alarm", who: Some(who), line: format!("!!! {text}") })
+            }
+            Event::AlarmOver(alarm) => {
+                let (who, text) = self.alarm(alarm);
+                Some(Told { kind: "alarm-over", who: Some(who), line: format!("* over: {text}") })
+            }
+            Event::StandingChanged(standing) => {
+                let line = format!("* {}", standing_words(*standing));
+                Some(Told { kind: "standing", who: None, line })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whom an alarm is about, and in words what is wrong.
+    fn alarm(&self, alarm: &Alarm) -> (String, String) {
+        let (who, text) = match alarm {
+            Alarm::OrganizerSilent(who) => {
+                (who, "nothing is heard from this organizer: lost, or kept away from you".to_owned())
+            }
+            Alarm::Forked(who) => (
+                who,
+                "follows another history: the relay lies to one of you, compare codes by voice".to_owned(),
+            ),
+            Alarm::ChangeWithheld(who) => {
+                (who, "knows of a change that the relay has not shown you".to_owned())
+            }
+            Alarm::RemovalWithheld { by, of } => (
+                by,
+                format!("took {} out, and the relay holds that back: it still sees and hears", self.of(*of)),
+            ),
+            _ => return ("somebody".to_owned(), format!("something is wrong: {alarm:?}")),
+        };
+        let name = self.of(*who);
+        let text = format!("{name}: {text}");
+        (name, text)
+    }
+}
+
+const fn standing_words(standing: Standing) -> &'static str {
+    match (standing.confirmed, standing.input, standing.media) {
+        (false, ..) => "waiting for a sign of life from the organizer who invited; nothing is sent before",
+        (true, true, true) => "in touch with the organizers: input and screens go on",
+        (true, false, true) => "out of touch with the organizers: nobody may drive until that is over",
+        (true, _, false) => {
+            "out of touch with the organizers for too long: nobody may drive or share until that is over"
         }
     }
 }
