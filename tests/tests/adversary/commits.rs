@@ -4,7 +4,7 @@ use crate::liar::{Fate, Liar};
 use crate::rogue::{Rogue, mls, upload};
 use bytes::Bytes;
 use isi_account::Role;
-use isi_client::{Event, Refused};
+use isi_client::{Alarm, Event, Refused};
 use isi_e2ee::{HandshakeError, OpenError, SessionCode};
 use isi_testkit::{Person, World};
 use isi_wire::{EntryKind, LogPosition};
@@ -85,6 +85,16 @@ async fn entered(person: &mut Person, epoch: u64) -> SessionCode {
         .await
 }
 
+/// The organizer's heartbeats say that there is another commit.
+async fn assert_withheld(victim: &mut Person) {
+    let withheld = Alarm::ChangeWithheld(victim.member("root").await);
+    let alarm = |event: &Event| match event {
+        Event::AlarmRaised(alarm) => Some(*alarm),
+        _ => None,
+    };
+    assert_eq!(victim.hear(alarm).await, withheld);
+}
+
 /// The relay gives somebody two commits the wrong way round, and numbers that say the opposite.
 #[tokio::test(start_paused = true)]
 async fn reordered_commits() {
@@ -115,6 +125,7 @@ async fn reordered_commits() {
     assert_eq!(victim.session.session_code().await.unwrap().epoch, epoch);
     liar.lies.release();
     assert_eq!(entered(&mut victim, epoch + 1).await, codes[0]);
+    assert_withheld(&mut victim).await;
 }
 
 /// The relay keeps somebody in an epoch, and says nothing that would show it.
@@ -133,5 +144,6 @@ async fn withheld_commits() {
     let from = victim.member("root").await;
     let unknown = Refused::Object(OpenError::UnknownEpoch);
     assert_eq!(victim.hear_refused().await, (Some(from), unknown));
+    assert_withheld(&mut victim).await;
     assert_eq!(victim.session.session_code().await.unwrap(), code);
 }

@@ -1,6 +1,7 @@
 //! Whoever holds relay and account service builds a group for one victim, around a key package of the organizer who invited it:
 //! key packages are no secret, and the organizer has no part in this.
 
+use crate::liar::Liar;
 use crate::rogue::mls::{self, LeafKey};
 use crate::rogue::upload;
 use base64::Engine as _;
@@ -8,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use isi_account::Role;
 use isi_client::{Invitation, JoinError};
 use isi_e2ee::WelcomeRefused;
-use isi_testkit::{Client, World};
+use isi_testkit::{Client, World, within};
 use isi_wire::{EntryKind, LogEntry, Welcome};
 use openmls::prelude::KeyPackage;
 use openmls_rust_crypto::OpenMlsRustCrypto;
@@ -41,29 +42,30 @@ struct Faker {
 }
 
 impl Faker {
-    async fn new(world: &World) -> Self {
-        Self { key: LeafKey::new(), relay: world.relay.join(Role::Organizer, world.session).await }
+    async fn new(liar: &Liar) -> Self {
+        Self { key: LeafKey::new(), relay: liar.accomplice(Role::Organizer).await }
     }
 
     /// What becomes of the next applicant, welcomed into a group that these leaf keys organize.
-    async fn lure(&mut self, world: &World, organizer: &Organizer, organizers: &[[u8; 32]]) -> JoinError {
-        let victim = world.credentials(Role::Participant, "victim");
+    async fn lure(&mut self, liar: &Liar, organizer: &Organizer, organizers: &[[u8; 32]]) -> JoinError {
+        let victim = liar.world.credentials(Role::Participant, "victim");
         tokio::select! {
-            joined = world.try_join(victim, &organizer.invitation) => match joined {
+            joined = within(liar.try_join(liar.options(), victim, &organizer.invitation)) => match joined {
                 Ok(_) => panic!("lured in"),
                 Err(error) => error,
             },
-            never = self.welcome_next(world, organizer, organizers) => never,
+            said = self.welcome_next(&liar.world, organizer, organizers) => panic!("it says {said:?}"),
         }
     }
 
+    /// Welcomes the next applicant, and waits for the first word that it says to its group.
     async fn welcome_next(
         &mut self,
         world: &World,
         organizer: &Organizer,
         organizers: &[[u8; 32]],
-    ) -> JoinError {
-        let request = self.next_request().await;
+    ) -> LogEntry {
+        let request = self.next_of(EntryKind::JoinRequest).await;
         let (provider, packages) = (
             OpenMlsRustCrypto::default(),
             [organizer.package.clone(), mls::key_package_of(&request.payload)],
@@ -78,33 +80,44 @@ impl Faker {
         let mut expected = self.relay.joined.position;
         expected.last_handshake = request.last_handshake;
         upload(&mut self.relay, expected, commit.into(), Some(welcome)).await.unwrap();
-        std::future::pending().await
+        self.next_of(EntryKind::Message).await
     }
 
-    async fn next_request(&mut self) -> LogEntry {
+    async fn next_of(&mut self, kind: EntryKind) -> LogEntry {
         loop {
-            let entry = self.relay.log.next().await;
-            if entry.kind == EntryKind::JoinRequest {
+            let entry = self.relay.log.next_or_end().await.unwrap();
+            if entry.kind == kind {
                 return entry;
             }
         }
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn fake_group_of_another_organizer() {
-    let world = World::start();
-    let (organizer, mut faker) = (Organizer::new(&world), Faker::new(&world).await);
+    let liar = Liar::start();
+    let (organizer, mut faker) = (Organizer::new(&liar.world), Faker::new(&liar).await);
     let organizers = [faker.key.public()];
-    let error = faker.lure(&world, &organizer, &organizers).await;
+    let error = faker.lure(&liar, &organizer, &organizers).await;
     assert!(matches!(error, JoinError::Welcome(WelcomeRefused::WrongOrganizer)), "{error:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn fake_group_with_a_welcome_of_no_organizer() {
-    let world = World::start();
-    let (organizer, mut faker) = (Organizer::new(&world), Faker::new(&world).await);
+    let liar = Liar::start();
+    let (organizer, mut faker) = (Organizer::new(&liar.world), Faker::new(&liar).await);
     let organizers = [organizer.key.public()];
-    let error = faker.lure(&world, &organizer, &organizers).await;
+    let error = faker.lure(&liar, &organizer, &organizers).await;
     assert!(matches!(error, JoinError::Welcome(WelcomeRefused::NotFromOrganizer)), "{error:?}");
+}
+
+/// The organizer is in it, is its root, and the Welcome comes from another organizer, as it may. What is missing is a word of the
+/// organizer, who alone has its key.
+#[tokio::test(start_paused = true)]
+async fn fake_group_around_a_real_organizers_key_package() {
+    let liar = Liar::start();
+    let (organizer, mut faker) = (Organizer::new(&liar.world), Faker::new(&liar).await);
+    let organizers = [organizer.key.public(), faker.key.public()];
+    let error = faker.lure(&liar, &organizer, &organizers).await;
+    assert!(matches!(error, JoinError::NotConfirmed), "{error:?}");
 }

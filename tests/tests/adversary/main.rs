@@ -12,6 +12,13 @@
 //! | a garbage commit | `commits::garbage_commit` | skipped, and its uploader named; the next valid one counts | `client-sdk/src/driver/log.rs` |
 //! | a second commit for an epoch | `commits::second_commit_for_an_epoch` | the same; the first valid one counts | `client-sdk/src/driver/log.rs` |
 //! | reordered commits | `commits::reordered_commits` | the same; a commit is for one epoch (MLS) | `client-sdk/src/driver/log.rs` |
+//! | reordered commits, of which one is lost; withheld commits | `commits::reordered_commits`, `commits::withheld_commits` | heartbeats name the epoch | `client-sdk/e2ee/src/heartbeat/watch.rs` |
+//! | a withheld remove, heartbeats withheld as well | `silence::withheld_remove` | who is not heard for 15 s is lost, and input stops | `client-sdk/e2ee/src/heartbeat/watch.rs`, `client-sdk/src/driver/watching.rs` |
+//! | a withheld remove, heartbeats let through | `silence::withheld_remove_with_heartbeats` | heartbeats name the epoch | `client-sdk/e2ee/src/heartbeat/watch.rs` |
+//! | a remove that the relay puts into no log | `silence::swallowed_remove` | heartbeats name pending removals | `client-sdk/e2ee/src/heartbeat/watch.rs` |
+//! | queued heartbeats | `silence::queued_heartbeats` | a heartbeat counts if it echoes a young one of one's own | `client-sdk/e2ee/src/heartbeat/watch.rs` |
+//! | organizers on two sides of a fork | `silence::organizers_on_two_sides_of_a_fork` | heartbeats name the epoch's authenticator | `client-sdk/e2ee/src/heartbeat/watch.rs` |
+//! | the same, each side hidden from the other | `silence::organizers_on_two_sides_of_a_fork_that_hides_them_from_each_other` | who is not heard for 15 s is lost | `client-sdk/e2ee/src/heartbeat/watch.rs` |
 //! | a held-back click | `held_back::held_back_click` | input names the newest tick seen | `client-sdk/e2ee/src/lease/state.rs`, `client-sdk/e2ee/src/lease/ticks.rs` |
 //! | input without a lease | `input::a_viewer_without_a_lease` | input is taken from the lease's driver alone; the SDK drives by its own lease only | `client-sdk/src/driver/leases.rs` |
 //! | a lease that its driver made | `input::a_lease_that_its_driver_has_made` | the driven member signs it | `client-sdk/e2ee/src/lease.rs` |
@@ -25,7 +32,8 @@
 //! | a ghost by the account service with a member | `ghosts::ghost_by_the_account_service_with_a_member` | invitations for one use, for one person | `client-sdk/e2ee/src/group/admission.rs` |
 //! | a ghost by a member that is no organizer | `ghosts::ghost_by_a_non_organizer` | every member's rules | `client-sdk/e2ee/src/rules.rs` |
 //! | a key package swapped in the lobby | `ghosts::swapped_key_package_in_the_lobby` | the invitation's secret signs it | `client-sdk/e2ee/src/group/admission.rs` |
-//! | a fake group around an organizer's key package | `fake_group` | the inviting organizer is listed, and a listed one sent the Welcome | `client-sdk/e2ee/src/group/join.rs` |
+//! | a fake group: of another organizer, by nobody's Welcome | `fake_group::fake_group_of_another_organizer`, `fake_group::fake_group_with_a_welcome_of_no_organizer` | the inviting organizer is listed, and a listed one sent the Welcome | `client-sdk/e2ee/src/group/join.rs` |
+//! | a fake group around a real organizer's key package | `fake_group::fake_group_around_a_real_organizers_key_package` | nothing is said, and the join fails, before that organizer's heartbeat | `client-sdk/e2ee/src/heartbeat/watch.rs` |
 //! | a token expired, for another relay, of nobody | `tokens::tokens_that_open_no_door` | its times, audience and signature | `relay/src/admission/claims.rs`, `relay/src/admission/mod.rs` |
 //! | a stolen token, also while its owner is in | `tokens::a_stolen_token_before_and_while_its_owner_uses_it` | the token names a key | `relay/src/admission/mod.rs` |
 //! | a proof of another connection | `tokens::a_proof_of_another_connection` | nonces and TLS exporter are signed | `wire/src/proof.rs`, `relay/src/admission/mod.rs` |
@@ -53,5 +61,6 @@ mod replay;
 mod rights;
 mod rogue;
 mod scene;
+mod silence;
 mod swaps;
 mod tokens;

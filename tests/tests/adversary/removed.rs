@@ -1,7 +1,7 @@
 //! A member that was removed, and keeps every key it had.
 
 use crate::liar::Liar;
-use crate::rogue::{MESSAGES, NOW, PERSON_0, Rogue, post};
+use crate::rogue::{MESSAGES, NOW, PERSON_0, Rogue, is_heartbeat, post};
 use crate::scene::text;
 use isi_account::Role;
 use isi_client::{Event, Refused};
@@ -44,7 +44,7 @@ async fn a_removed_member_reads_and_writes_on_through_an_accomplice() {
     person.session.send("without you").await.unwrap();
     let after = loop {
         let entry = accomplice.log.next().await;
-        if entry.kind == EntryKind::Message {
+        if entry.kind == EntryKind::Message && !is_heartbeat(&entry) {
             break entry.payload;
         }
     };

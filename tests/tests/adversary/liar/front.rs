@@ -9,7 +9,9 @@ use isi_wire::limits::CONTROL_MESSAGE_BYTES_MAX;
 use isi_wire::{ClientMessage, ConnectionNonce, LogEntry, ParticipantId, RelayMessage};
 use quinn::{Connection, ConnectionError, Endpoint, Incoming, SendStream};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// An entry of the log on its way to somebody, by subjects.
@@ -25,6 +27,8 @@ pub(crate) enum Fate {
     Drop,
     /// Kept until [`Lies::release`].
     Hold,
+    /// Kept for this long, in order.
+    Late(Duration),
 }
 
 type Rule = Box<dyn FnMut(Delivery<'_>) -> Fate + Send>;
@@ -37,6 +41,7 @@ pub(crate) struct Lies(Arc<Inner>);
 struct Inner {
     rule: Mutex<Option<Rule>>,
     subjects: Mutex<HashMap<ParticipantId, String>>,
+    is_deaf: AtomicBool,
     released: watch::Sender<u64>,
     halted: watch::Sender<BTreeSet<String>>,
 }
@@ -46,6 +51,7 @@ impl Default for Lies {
         let inner = Inner {
             rule: Mutex::default(),
             subjects: Mutex::default(),
+            is_deaf: AtomicBool::new(false),
             released: watch::Sender::new(0),
             halted: watch::Sender::new(BTreeSet::new()),
         };
@@ -70,6 +76,11 @@ impl Lies {
         *self.0.rule.lock().unwrap() = None;
     }
 
+    /// Throws nobody out any more, and says that it does.
+    pub(crate) fn ignore_kicks(&self) {
+        self.0.is_deaf.store(true, Ordering::Relaxed);
+    }
+
     /// Holds all streams of groups to this subject back.
     pub(crate) fn halt_streams(&self, to: &str) {
         self.0.halted.send_modify(|halted| {
@@ -91,6 +102,15 @@ impl Lies {
     /// While it lies about entries it also says that there were no other commits.
     pub(super) fn hides_gaps(&self) -> bool {
         self.0.rule.lock().unwrap().is_some()
+    }
+
+    pub(super) fn ignores(&self, message: &ClientMessage) -> Option<RelayMessage> {
+        match message {
+            ClientMessage::Kick { request, .. } if self.0.is_deaf.load(Ordering::Relaxed) => {
+                Some(RelayMessage::Done { request: *request })
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn released(&self) -> watch::Receiver<u64> {

@@ -3,10 +3,13 @@
 use super::front::{Fate, Lies, tell};
 use isi_testkit::{Answers, Client, LogReader};
 use isi_wire::limits::LOG_ITEM_BYTES_MAX;
-use isi_wire::{ClientMessage, EntryKind, Frame, FrameBuffer, LogEntry, LogUpload, StreamType};
+use isi_wire::{ClientMessage, EntryKind, Frame, FrameBuffer, LogEntry, LogUpload, RelayMessage, StreamType};
 use quinn::{Chunk, Connection, RecvStream, SendStream};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 /// Frames of a stream, until it ends.
 pub(crate) struct Frames {
@@ -76,8 +79,9 @@ pub(super) async fn run(
     view: Arc<View>,
 ) {
     let Client { connection: relay, control: to_relay, answers, log, .. } = relay;
-    tokio::spawn(say(control, to_relay));
-    tokio::spawn(answer(answers, to_client));
+    let (ignored, own_answers) = mpsc::unbounded_channel();
+    tokio::spawn(say(control, to_relay, ignored, view.lies.clone()));
+    tokio::spawn(answer(answers, own_answers, to_client));
     tokio::spawn(show(log, client.clone(), Arc::clone(&view)));
     tokio::spawn(datagrams(client.clone(), relay.clone(), None));
     tokio::spawn(datagrams(relay.clone(), client.clone(), Some(Arc::clone(&view))));
@@ -97,19 +101,40 @@ async fn read(stream: &mut RecvStream) -> Option<Chunk> {
     stream.read_chunk(65_536, true).await.ok()?
 }
 
-async fn say(mut control: Frames, mut to_relay: SendStream) {
+async fn say(
+    mut control: Frames,
+    mut to_relay: SendStream,
+    ignored: mpsc::UnboundedSender<RelayMessage>,
+    lies: Lies,
+) {
     while let Some(frame) = control.next().await {
+        let message = ClientMessage::decode(frame).unwrap();
+        if let Some(answer) = lies.ignores(&message) {
+            let _ = ignored.send(answer);
+            continue;
+        }
         let mut bytes = Vec::new();
-        ClientMessage::decode(frame).unwrap().encode(&mut bytes);
+        message.encode(&mut bytes);
         if to_relay.write_all(&bytes).await.is_err() {
             return;
         }
     }
 }
 
-async fn answer(mut answers: Answers, mut to_client: SendStream) {
-    while let Some(message) = answers.next_or_end().await {
-        tell(&mut to_client, &message).await;
+/// What the relay says, and what it would have said.
+async fn answer(
+    mut answers: Answers,
+    mut own: mpsc::UnboundedReceiver<RelayMessage>,
+    mut to_client: SendStream,
+) {
+    loop {
+        tokio::select! {
+            answer = answers.next_or_end() => match answer {
+                Some(answer) => tell(&mut to_client, &answer).await,
+                None => return,
+            },
+            Some(answer) = own.recv() => tell(&mut to_client, &answer).await,
+        }
     }
 }
 
@@ -120,6 +145,7 @@ async fn show(mut log: LogReader, client: Connection, view: Arc<View>) {
     StreamType::Log.encode(&mut head);
     let _ = to_client.write_all(&head).await;
     let (mut held, mut released) = (Vec::new(), view.lies.released());
+    let mut late = VecDeque::<(Instant, LogEntry)>::new();
     loop {
         tokio::select! {
             entry = log.next_or_end() => {
@@ -130,7 +156,13 @@ async fn show(mut log: LogReader, client: Connection, view: Arc<View>) {
                 match view.lies.judge(&view.subject, &mut entry) {
                     Fate::Deliver => view.show(&mut to_client, entry).await,
                     Fate::Hold => held.push(entry),
+                    Fate::Late(by) => late.push_back((Instant::now() + by, entry)),
                     Fate::Drop => {}
+                }
+            }
+            () = due(late.front()) => {
+                if let Some((_, entry)) = late.pop_front() {
+                    view.show(&mut to_client, entry).await;
                 }
             }
             Ok(()) = released.changed() => {
@@ -139,6 +171,13 @@ async fn show(mut log: LogReader, client: Connection, view: Arc<View>) {
                 }
             }
         }
+    }
+}
+
+async fn due(next: Option<&(Instant, LogEntry)>) {
+    match next {
+        Some((at, _)) => sleep_until(*at).await,
+        None => std::future::pending().await,
     }
 }
 

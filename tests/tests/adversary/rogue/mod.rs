@@ -154,7 +154,9 @@ impl Rogue {
         loop {
             let entry = self.client.log.next().await;
             match entry.kind {
-                EntryKind::Message if entry.sender != self.client.id() => return entry,
+                EntryKind::Message if entry.sender != self.client.id() && !is_heartbeat(&entry) => {
+                    return entry;
+                }
                 EntryKind::Commit => self.follow(&entry),
                 _ => {}
             }
@@ -251,6 +253,11 @@ pub(crate) async fn post(client: &mut Client, object: Bytes) {
         payload: object,
     };
     client.upload(&upload).await;
+}
+
+/// Those come at their own times. No object begins like one.
+pub(crate) fn is_heartbeat(entry: &LogEntry) -> bool {
+    entry.kind == EntryKind::Message && entry.payload.first() == Some(&isi_e2ee::HEARTBEAT_FIRST_BYTE)
 }
 
 /// Asks the organizers to be let in.
