@@ -14,7 +14,7 @@ use isi_e2ee::{
     DenyReason, Invitation, InvitationId, InvitationState, InviteOptions, LeaseScope, PairCode, PrivateKeys,
     SessionCode,
 };
-use isi_wire::{TrackId, TrackKind};
+use isi_wire::TrackKind;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -50,7 +50,7 @@ pub(crate) enum Command {
     RequestHandOver { lease: Lease, to: MemberId, reply: Reply<(), LeaseRequestError> },
     HandOverLease { to: MemberId, reply: Reply<GivenLease, GrantError> },
     EndLease { reply: oneshot::Sender<()> },
-    Drive { lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError> },
+    Drive { lease: Lease, reply: Reply<OwnTrack, DriveError> },
     Agree { lease: LeaseId, reply: oneshot::Sender<Option<(Agreement, Arc<TicksSeen>)>> },
     AcceptInput { prologue: Prologue, reply: oneshot::Sender<Option<PrivateKeys>> },
     RefreshToken { token: String, reply: Reply<(), RequestError> },

@@ -109,6 +109,10 @@ impl fmt::Debug for Credentials {
 pub(crate) struct TokenClaims {
     pub(crate) jti: String,
     pub(crate) session: SessionId,
+    /// Seconds since 1970; 0 where the token does not say.
+    pub(crate) expires_at: u64,
+    /// Seconds; 0 where the token does not say.
+    pub(crate) lifetime_s: u64,
 }
 
 impl TokenClaims {
@@ -121,7 +125,12 @@ impl TokenClaims {
         let claims: RawClaims = serde_json::from_slice(&payload).map_err(|_| TokenError::Malformed)?;
         let mut session = [0; 16];
         match URL_SAFE_NO_PAD.decode_slice(&claims.isi.s, &mut session) {
-            Ok(16) => Ok(Self { jti: claims.jti, session: SessionId(session) }),
+            Ok(16) => Ok(Self {
+                jti: claims.jti,
+                session: SessionId(session),
+                expires_at: claims.exp,
+                lifetime_s: if claims.iat == 0 { 0 } else { claims.exp.saturating_sub(claims.iat) },
+            }),
             _ => Err(TokenError::Malformed),
         }
     }
@@ -130,6 +139,10 @@ impl TokenClaims {
 #[derive(Deserialize)]
 struct RawClaims {
     jti: String,
+    #[serde(default)]
+    exp: u64,
+    #[serde(default)]
+    iat: u64,
     isi: RawSession,
 }
 

@@ -140,6 +140,25 @@ pub enum Event {
     /// What this member may do has changed, because of alarms: leases that it gave or drove by end when input stops, and
     /// publishers fail when media does, until it is in touch again.
     StandingChanged(Standing),
+    /// The connection to the relay is lost; the client tries to get it back, as [`ConnectOptions::reconnect`] says.
+    ///
+    /// Leases of this member are over. Its tracks and receivers wait; tracks that it does not receive have ended. Calls
+    /// that need the relay wait.
+    ///
+    /// [`ConnectOptions::reconnect`]: crate::ConnectOptions::reconnect
+    ConnectionLost {
+        /// Why.
+        why: Disconnected,
+    },
+    /// The connection is back, and everything missed was read: this is the same member as before. Its tracks go on, a
+    /// screen with a keyframe; tracks that it received come again, or end.
+    Reconnected,
+    /// This client missed a membership change and was let in again, as another member. Whatever came of the one before is
+    /// over: tracks, receivers, leases, [`MemberId`]s. Ask [`Session::members`](crate::Session::members) who is there.
+    Rejoined {
+        /// Who this client is now, as [`Session::me`](crate::Session::me) says.
+        me: MemberId,
+    },
     /// The session is over for this client. Always the last event, never dropped.
     Ended(Disconnected),
 }

@@ -4,10 +4,9 @@ use crate::command::Command;
 use crate::error::Disconnected;
 use crate::event::{EventSink, Refused};
 use crate::lease::Gate;
-use crate::track::Screens;
-use crate::transport::SendWindow;
+use crate::track::{RemoteTrack, Screens};
 use isi_e2ee::{Keyring, Standing};
-use isi_wire::TrackAlias;
+use isi_wire::TrackId;
 use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, watch};
 
@@ -15,10 +14,9 @@ use tokio::sync::{mpsc, watch};
 /// [`Session`](crate::Session) does.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) keyring: Keyring,
+    /// Another one when this client was let in again.
+    pub(crate) seat: watch::Receiver<Seat>,
     pub(crate) clock: Clock,
-    pub(crate) connection: quinn::Connection,
-    pub(crate) window: SendWindow,
     /// Changes with every epoch that the group enters.
     pub(crate) epoch: watch::Receiver<u64>,
     /// Set when the driver has stopped.
@@ -34,15 +32,22 @@ pub(crate) struct Shared {
     pub(crate) standing: watch::Receiver<Standing>,
 }
 
+/// A place in the group.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    pub(crate) keyring: Keyring,
+    pub(crate) me: MemberId,
+}
+
 /// What a handle tells the driver without waiting for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// A publisher was dropped.
-    Unpublish(TrackAlias),
+    Unpublish(TrackId),
     /// A receiver was dropped.
-    Unsubscribe(TrackAlias),
+    Unsubscribe(RemoteTrack),
     /// A receiver lost its place.
-    RequestKeyframe(TrackAlias),
+    RequestKeyframe(RemoteTrack),
     /// The driven side dropped its receiver, or the driver its sender.
     DropLease([u8; 16]),
     /// The input stream of a lease ended before the lease.
@@ -52,16 +57,20 @@ pub(crate) enum Notice {
 }
 
 impl Shared {
-    pub(crate) fn unpublish(&self, alias: TrackAlias) {
-        self.notice(Notice::Unpublish(alias));
+    pub(crate) fn keyring(&self) -> Keyring {
+        self.seat.borrow().keyring.clone()
     }
 
-    pub(crate) fn unsubscribe(&self, alias: TrackAlias) {
-        self.notice(Notice::Unsubscribe(alias));
+    pub(crate) fn unpublish(&self, track: TrackId) {
+        self.notice(Notice::Unpublish(track));
     }
 
-    pub(crate) fn request_keyframe(&self, alias: TrackAlias) {
-        self.notice(Notice::RequestKeyframe(alias));
+    pub(crate) fn unsubscribe(&self, track: RemoteTrack) {
+        self.notice(Notice::Unsubscribe(track));
+    }
+
+    pub(crate) fn request_keyframe(&self, track: RemoteTrack) {
+        self.notice(Notice::RequestKeyframe(track));
     }
 
     pub(crate) fn refused(&self, from: MemberId, why: impl Into<Refused>) {

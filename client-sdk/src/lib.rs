@@ -101,6 +101,7 @@ pub mod payload;
 mod record;
 mod rights;
 mod session;
+mod token_source;
 mod track;
 mod transport;
 mod url;
@@ -117,9 +118,10 @@ pub use lease::{
 pub use limits::{EVENTS_QUEUED_MAX, LEASE_MS_MAX};
 pub use member::{ApplicantId, MemberId, SessionMember};
 pub use observer::{ObjectObserver, ObservedObject};
-pub use options::{AdmitPolicy, ConnectOptions, LastOrganizer, SUBJECTS_LISTED_MAX, TrustAnchors};
+pub use options::{AdmitPolicy, ConnectOptions, LastOrganizer, Reconnect, SUBJECTS_LISTED_MAX, TrustAnchors};
 pub use record::{RecordError, RecordLines, Recording};
 pub use session::Session;
+pub use token_source::TokenSource;
 pub use track::{
     Delivery, LiveObject, LivePublisher, LiveReceiver, ReceivedFrame, ReceiverPath, RemoteTrack,
     ScreenPublisher, ScreenReceiver, Sent,

@@ -1,4 +1,4 @@
-use crate::{ObjectObserver, RelayUrl};
+use crate::{ObjectObserver, RelayUrl, TokenSource};
 use isi_e2ee::{GroupProfile, Padding};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -38,8 +38,35 @@ pub struct ConnectOptions {
     pub media_ms_max: u64,
     /// Longest wait of a newcomer for the organizer's word that the group is the one it was invited to. 15 s by default.
     pub confirm_timeout: Duration,
+    /// How long this client, as an organizer, waits for a member whose connection is lost before it takes it out of the
+    /// group. 30 s by default; who comes later is let in again by its invitation.
+    pub offline_grace: Duration,
+    /// What becomes of a membership whose connection is lost.
+    pub reconnect: Reconnect,
+    /// Where fresh tokens come from: before the one in use expires, and for another connection after that. Nowhere by
+    /// default: then the app calls [`Session::refresh_token`](crate::Session::refresh_token).
+    pub tokens: Option<TokenSource>,
     /// Sees the objects this client opens. Nobody by default.
     pub observer: Option<ObjectObserver>,
+}
+
+/// What becomes of a membership whose connection is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconnect {
+    /// It ends.
+    Never,
+    /// The client tries to get the connection back, at growing intervals of up to 5 s.
+    For {
+        /// How long. Then the session has ended for this client.
+        give_up_after: Duration,
+    },
+}
+
+impl Default for Reconnect {
+    /// For a minute: as long as a relay keeps what is missed.
+    fn default() -> Self {
+        Self::For { give_up_after: Duration::from_secs(60) }
+    }
 }
 
 /// Whose certificates a client believes.
@@ -108,6 +135,9 @@ impl ConnectOptions {
             padding: Padding::None,
             media_ms_max: 60_000,
             confirm_timeout: Duration::from_secs(15),
+            offline_grace: Duration::from_secs(30),
+            reconnect: Reconnect::default(),
+            tokens: None,
             observer: None,
         }
     }

@@ -47,7 +47,6 @@ use tokio::time::timeout;
 pub struct Session {
     commands: mpsc::Sender<Command>,
     shared: Arc<Shared>,
-    me: MemberId,
 }
 
 impl Session {
@@ -78,14 +77,14 @@ impl Session {
         driver::join(options, credentials, issuers, invitation).await
     }
 
-    pub(crate) const fn new(commands: mpsc::Sender<Command>, shared: Arc<Shared>, me: MemberId) -> Self {
-        Self { commands, shared, me }
+    pub(crate) const fn new(commands: mpsc::Sender<Command>, shared: Arc<Shared>) -> Self {
+        Self { commands, shared }
     }
 
-    /// This member.
+    /// This member; another one after [`Event::Rejoined`](crate::Event::Rejoined).
     #[must_use]
-    pub const fn me(&self) -> MemberId {
-        self.me
+    pub fn me(&self) -> MemberId {
+        self.shared.seat.borrow().me
     }
 
     /// Everybody in the session, this member included.
@@ -264,8 +263,8 @@ impl Session {
     /// # Errors
     /// Any [`DriveError`].
     pub async fn drive(&self, lease: &Lease) -> Result<InputSender, DriveError> {
-        let (track, own) = self.call(|reply| Command::Drive { lease: *lease, reply }).await?;
-        let sender = InputSender::open(Arc::clone(&self.shared), *lease, track, own).await;
+        let own = self.call(|reply| Command::Drive { lease: *lease, reply }).await?;
+        let sender = InputSender::open(Arc::clone(&self.shared), *lease, own).await;
         sender.map_err(|_| DriveError::NoLease)
     }
 
@@ -347,7 +346,11 @@ impl Session {
         &self,
         command: impl FnOnce(Reply<T, E>) -> Command,
     ) -> Result<T, E> {
-        self.ask(command).await.unwrap_or_else(|over| Err(RequestError::Over(over).into()))
+        self.ask(command).await.unwrap_or_else(|over| {
+            // Nobody answers a call of the member that this client was before it was let in again.
+            let is_over = self.shared.end.borrow().is_some();
+            Err(if is_over { RequestError::Over(over) } else { RequestError::Interrupted }.into())
+        })
     }
 
     /// Waits for the organizer's word that this is the group it invited to.

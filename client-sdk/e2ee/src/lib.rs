@@ -83,7 +83,7 @@ pub use extensions::ORGANIZERS_MAX;
 pub use group::{
     Applicant, CreateError, EpochChange, Evicted, Group, HandshakeError, INVITATION_USES_MAX,
     INVITATIONS_MAX, InvitationState, InvitationStatus, InviteError, InviteOptions, JoinRequestRefused,
-    ProposalSeen, StageError, Staged, WelcomeRefused,
+    ProposalSeen, RejoinError, StageError, Staged, WelcomeRefused,
 };
 pub use group::{EPOCHS_REMEMBERED_MAX, SESSION_CODES_MAX};
 pub use heartbeat::{

@@ -59,13 +59,22 @@ impl PendingMember {
         issuers: IssuerKeys,
         invitation: &Invitation,
     ) -> Result<Self, PendingError> {
+        Self::again(Arc::new(identity), session, issuers, invitation)
+    }
+
+    pub(crate) fn again(
+        identity: Arc<MemberIdentity>,
+        session: SessionId,
+        issuers: IssuerKeys,
+        invitation: &Invitation,
+    ) -> Result<Self, PendingError> {
         if invitation.session() != session {
             return Err(PendingError::OtherSession);
         }
         Statement::verify(identity.jws(), &issuers, session, &identity.public_key())?;
         let (provider, media_key, request) = make_request(&identity, invitation)?;
         let invitation = invitation.clone();
-        Ok(Self { provider, identity: Arc::new(identity), issuers, invitation, media_key, request })
+        Ok(Self { provider, identity, issuers, invitation, media_key, request })
     }
 
     /// What goes to the organizers through the log.

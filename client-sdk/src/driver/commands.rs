@@ -1,5 +1,5 @@
 use super::membership::{Change, What};
-use super::requests::{Pending, PublishThen, Subscribing, answer};
+use super::requests::{OnDone, Pending, PublishThen, Subscribing, answer};
 use super::state::State;
 use crate::clock::Clock;
 use crate::command::{Command, Reply};
@@ -83,9 +83,9 @@ impl State {
     /// What a handle says in passing.
     pub(super) fn handle_notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Unpublish(alias) => self.unpublish(alias),
-            Notice::Unsubscribe(alias) => self.unsubscribe(alias),
-            Notice::RequestKeyframe(alias) => self.request_keyframe(alias),
+            Notice::Unpublish(track) => self.unpublish(track),
+            Notice::Unsubscribe(track) => self.unsubscribe(track),
+            Notice::RequestKeyframe(track) => self.request_keyframe(track),
             Notice::DropLease(id) => self.drop_lease(LeaseId(id)),
             Notice::InputCut(id) => self.input_cut(LeaseId(id)),
             Notice::LeaseTakenBack => self.tell_lease_end(),
@@ -97,7 +97,15 @@ impl State {
             let _ = reply.send(Err(crate::error::Refusal::TokenRefused.into()));
             return;
         }
-        let token = token.into_bytes().into();
-        self.request(Pending::Simple(answer(reply)), |request| ClientMessage::Refresh { request, token });
+        self.offer_token(token, answer(reply));
+    }
+
+    /// The relay takes the token or goes on with the one before.
+    pub(super) fn offer_token(&mut self, token: String, on_done: OnDone) {
+        let bytes = token.clone().into_bytes().into();
+        self.request(Pending::Refresh(token, on_done), |request| ClientMessage::Refresh {
+            request,
+            token: bytes,
+        });
     }
 }

@@ -2,7 +2,7 @@ use super::requests::Pending;
 use super::state::State;
 use crate::error::{Disconnected, PublishError, Refusal, RequestError};
 use crate::event::Event;
-use isi_wire::{LogPosition, ParticipantId, RelayMessage, RequestId, TrackAlias};
+use isi_wire::{LeaveReason, LogPosition, ParticipantId, RelayMessage, RequestId, TrackAlias};
 
 impl State {
     /// One message of the relay.
@@ -19,7 +19,9 @@ impl State {
             }
             // It says itself, signed, who it is.
             RelayMessage::ParticipantJoined { .. } => {}
-            RelayMessage::ParticipantLeft { participant, .. } => self.participant_left(participant),
+            RelayMessage::ParticipantLeft { participant, reason } => {
+                self.participant_left(participant, reason);
+            }
             RelayMessage::TrackAdded(info) => self.track_added(info),
             RelayMessage::TrackRemoved { alias, reason } => self.track_removed(alias, reason),
             RelayMessage::KeyframeWanted { alias } => self.keyframe_wanted(alias),
@@ -40,10 +42,15 @@ impl State {
     fn done(&mut self, request: RequestId) -> Result<(), Disconnected> {
         match self.take_request(request)? {
             Pending::Simple(on_done) => on_done(Ok(())),
+            Pending::Append(append) => (append.on_done)(Ok(())),
             Pending::Subscribe(alias, subscribing) => self.subscribed(alias, subscribing, Ok(())),
             Pending::Commit(change) => self.commit_appended(change),
-            Pending::Record => {}
-            Pending::Publish(_) => return Err(Disconnected::RelayBrokeProtocol),
+            Pending::Refresh(token, on_done) => {
+                self.fresh_token = Some(token);
+                on_done(Ok(()));
+            }
+            Pending::Resubscribe(_) | Pending::Mark | Pending::Record => {}
+            Pending::Publish(_) | Pending::Republish(_) => return Err(Disconnected::RelayBrokeProtocol),
         }
         Ok(())
     }
@@ -54,9 +61,18 @@ impl State {
                 self.published(*publishing, alias);
                 Ok(())
             }
-            Pending::Simple(_) | Pending::Subscribe(..) | Pending::Commit(_) | Pending::Record => {
-                Err(Disconnected::RelayBrokeProtocol)
+            Pending::Republish(track) => {
+                self.republished(track, alias);
+                Ok(())
             }
+            Pending::Simple(_)
+            | Pending::Append(_)
+            | Pending::Subscribe(..)
+            | Pending::Resubscribe(_)
+            | Pending::Mark
+            | Pending::Refresh(..)
+            | Pending::Record
+            | Pending::Commit(_) => Err(Disconnected::RelayBrokeProtocol),
         }
     }
 
@@ -68,7 +84,11 @@ impl State {
     ) -> Result<(), Disconnected> {
         let error = RequestError::Refused(refusal);
         match self.take_request(request)? {
-            Pending::Simple(on_done) => on_done(Err(error)),
+            Pending::Simple(on_done) | Pending::Refresh(_, on_done) => on_done(Err(error)),
+            Pending::Append(append) => (append.on_done)(Err(error)),
+            Pending::Republish(track) => self.not_republished(track),
+            Pending::Resubscribe(alias) => self.not_resubscribed(alias),
+            Pending::Mark => return self.not_marked(),
             Pending::Publish(publishing) => {
                 self.publish_failed(publishing.then, PublishError::Request(error))
             }
@@ -79,10 +99,10 @@ impl State {
         Ok(())
     }
 
-    fn participant_left(&mut self, participant: ParticipantId) {
+    pub(super) fn participant_left(&mut self, participant: ParticipantId, reason: LeaveReason) {
         self.forget_applicant(participant);
         if let Some(member) = self.people.disconnect(participant) {
-            self.member_disconnected(member);
+            self.member_disconnected(member, reason);
         }
     }
 }

@@ -262,6 +262,14 @@ impl State {
     }
 
     /// Its connection is gone, or asks anew.
+    /// Those whose connections are there.
+    pub(super) fn keep_applicants(&mut self, is_there: impl Fn(ParticipantId) -> bool) {
+        let asking: Vec<_> = self.membership.door.by_participant.keys().copied().collect();
+        for gone in asking.into_iter().filter(|participant| !is_there(*participant)) {
+            self.forget_applicant(gone);
+        }
+    }
+
     pub(super) fn forget_applicant(&mut self, participant: ParticipantId) {
         if let Some(id) = self.membership.door.by_participant.get(&participant).copied() {
             self.dismiss(id);

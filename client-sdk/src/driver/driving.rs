@@ -101,6 +101,16 @@ impl State {
         self.events.send(Event::LeaseEnded { lease, reason });
     }
 
+    /// This member lost its connection: it drives nobody any more, and hears nothing of others.
+    pub(super) fn leases_disconnected(&mut self) {
+        let me = self.me;
+        for lease in self.leases.known.iter().map(|known| known.lease).collect::<Vec<_>>() {
+            let reason =
+                if lease.driver == me { LeaseEndReason::DriverGone } else { LeaseEndReason::SharingStopped };
+            self.forget_lease(lease.id, reason);
+        }
+    }
+
     /// A member left, was removed or lost its connection.
     pub(super) fn leases_lose(&mut self, member: MemberId) {
         if self.leases.given.as_ref().is_some_and(|given| given.lease.driver == member) {
@@ -128,7 +138,7 @@ impl State {
         }
     }
 
-    pub(super) fn drive(&mut self, lease: Lease, reply: Reply<(TrackId, OwnTrack), DriveError>) {
+    pub(super) fn drive(&mut self, lease: Lease, reply: Reply<OwnTrack, DriveError>) {
         let (me, input) = (self.me, self.watching.standing().input);
         let known = self.leases.known(lease.id).filter(|known| known.lease == lease && lease.driver == me);
         let refused = match known {

@@ -4,13 +4,16 @@ use crate::MemberId;
 use crate::limits::{RETRY_MS, TURN_MS};
 use isi_e2ee::MonotonicMs;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Why a member is to be taken out of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExpelReason {
     /// It asked for it.
     Leaves,
-    /// Its connection is gone.
+    /// It closed its connection.
+    Went,
+    /// Its connection is gone; it may come back.
     Lost,
     /// Its statement is over.
     Expired,
@@ -20,17 +23,24 @@ pub(super) enum ExpelReason {
 /// it is. At most one entry per member.
 #[derive(Debug, Default)]
 pub(super) struct Expels {
+    grace_ms: u64,
     pending: BTreeMap<MemberId, Expel>,
 }
 
 #[derive(Debug)]
 struct Expel {
     reason: ExpelReason,
+    /// How long somebody is waited for that may come back.
+    not_before: MonotonicMs,
     /// When it is this member's turn; `None` for who does not organize, or while the commit is under way.
     due: Option<MonotonicMs>,
 }
 
 impl Expels {
+    pub(super) fn set_grace(&mut self, grace: Duration) {
+        self.grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+    }
+
     pub(super) fn next_deadline(&self) -> Option<MonotonicMs> {
         self.pending.values().filter_map(|expel| expel.due).min()
     }
@@ -52,7 +62,7 @@ impl Expels {
 
     /// Its connection is back.
     pub(super) fn found(&mut self, member: MemberId) {
-        if self.pending.get(&member).is_some_and(|expel| expel.reason == ExpelReason::Lost) {
+        if self.pending.get(&member).is_some_and(|expel| expel.reason != ExpelReason::Leaves) {
             self.pending.remove(&member);
         }
     }
@@ -73,11 +83,14 @@ impl State {
         if member == self.me {
             return;
         }
-        let due = self.expel_due_at(0);
-        let expel = self.membership.expels.pending.entry(member).or_insert(Expel { reason, due });
+        let grace_ms = if reason == ExpelReason::Lost { self.membership.expels.grace_ms } else { 0 };
+        let not_before = MonotonicMs(self.clock.now().0.saturating_add(grace_ms));
+        let due = self.expel_due_at(not_before);
+        let expels = &mut self.membership.expels.pending;
+        let expel = expels.entry(member).or_insert(Expel { reason, not_before, due });
         // Who has asked to leave is not held by a connection that comes back.
-        if reason == ExpelReason::Leaves {
-            expel.reason = reason;
+        if reason == ExpelReason::Leaves && expel.reason != reason {
+            *expel = Expel { reason, not_before, due };
         }
     }
 
@@ -93,7 +106,7 @@ impl State {
 
     /// The commit failed.
     pub(super) fn expel_later(&mut self, members: &[MemberId]) {
-        let due = self.expel_due_at(RETRY_MS);
+        let due = self.expel_due_at(MonotonicMs(self.clock.now().0.saturating_add(RETRY_MS)));
         for member in members {
             if let Some(expel) = self.membership.expels.pending.get_mut(member) {
                 expel.due = due;
@@ -103,12 +116,14 @@ impl State {
 
     /// There are other organizers: turns are counted anew.
     pub(super) fn expel_in_new_turn(&mut self) {
-        let due = self.expel_due_at(0);
-        self.membership.expels.pending.values_mut().for_each(|expel| expel.due = due);
+        let mut pending = std::mem::take(&mut self.membership.expels.pending);
+        let now = self.clock.now();
+        pending.values_mut().for_each(|expel| expel.due = self.expel_due_at(expel.not_before.max(now)));
+        self.membership.expels.pending = pending;
     }
 
-    fn expel_due_at(&self, wait_ms: u64) -> Option<MonotonicMs> {
-        let at = self.clock.now().0.saturating_add(wait_ms + self.turn_delay_ms());
+    fn expel_due_at(&self, not_before: MonotonicMs) -> Option<MonotonicMs> {
+        let at = not_before.0.saturating_add(self.turn_delay_ms());
         self.group.is_organizer().then_some(MonotonicMs(at))
     }
 }

@@ -4,13 +4,16 @@ use crate::MemberId;
 use crate::error::Disconnected;
 use crate::event::Event;
 use isi_e2ee::{HandshakeError, LeafIndex};
-use isi_wire::{ClientMessage, EntryKind, LogEntry};
+use isi_wire::{ClientMessage, EntryKind, LeaveReason, LogEntry};
 
 impl State {
     /// One entry of the log, in the relay's order.
     pub(super) fn handle_entry(&mut self, entry: LogEntry) -> Result<(), Disconnected> {
+        if self.entry_read(&entry)? {
+            return Ok(());
+        }
         match entry.kind {
-            EntryKind::Message => self.handle_message(entry),
+            EntryKind::Message => return self.handle_message(entry),
             EntryKind::JoinRequest => self.handle_join_request(entry),
             EntryKind::Proposal => self.handle_proposal(&entry),
             EntryKind::Commit => return self.handle_commit(&entry),
@@ -28,30 +31,30 @@ impl State {
         if entry.sequence <= self.position.last_handshake {
             return Ok(());
         }
-        // The relay tells before each entry what the last commit was: one that was not seen is a gap.
-        if entry.last_handshake > self.position.last_handshake {
-            return Err(Disconnected::OutOfStep);
-        }
         self.position.last_handshake = entry.sequence;
         match self.group.handle_commit(&entry.payload, self.clock.now()) {
-            Ok(change) => self.epoch_changed(change)?,
+            Ok(change) => {
+                self.epoch_changed(change)?;
+                self.commit_merged(&entry.payload);
+            }
             Err(HandshakeError::Lost | HandshakeError::Library) => return Err(Disconnected::OutOfStep),
             Err(HandshakeError::Evicted) => return Err(Disconnected::RemovedFromGroup),
+            Err(error) if self.commit_of_other_epoch(entry, error)? => {}
             Err(error) => {
-                if entry.sender == self.participant {
+                if self.is_own(entry.sender) {
                     self.own_commit_failed();
                 }
                 self.events.refused(self.people.member_of(entry.sender), error);
             }
         }
         self.log_moved();
-        Ok(())
+        self.handshake_read()
     }
 
     /// Somebody leaves; an organizer makes the commit.
     fn handle_proposal(&mut self, entry: &LogEntry) {
-        if entry.sender == self.participant {
-            return;
+        if self.is_own(entry.sender) {
+            return self.own_entry_read(&entry.payload);
         }
         match self.group.handle_proposal(&entry.payload) {
             Ok(seen) => {
@@ -83,9 +86,13 @@ impl State {
     }
 
     /// The relay says that a member's connection is gone.
-    pub(super) fn member_disconnected(&mut self, member: MemberId) {
+    pub(super) fn member_disconnected(&mut self, member: MemberId, reason: LeaveReason) {
         self.events.send(Event::MemberOffline(member));
         self.leases_lose(member);
-        self.expel(member, ExpelReason::Lost);
+        let went = matches!(reason, LeaveReason::Left | LeaveReason::Kicked);
+        if went {
+            self.end_parked(|parked| parked.route.track.member == member);
+        }
+        self.expel(member, if went { ExpelReason::Went } else { ExpelReason::Lost });
     }
 }

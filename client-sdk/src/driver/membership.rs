@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::limits::COMMIT_TRIES_MAX;
 use crate::options::AdmitPolicy;
 use crate::{ApplicantId, MemberId};
-use isi_e2ee::{CommitReason, EpochChange, MonotonicMs, Staged};
+use isi_e2ee::{EpochChange, MonotonicMs, Staged};
 use isi_wire::{LogPosition, LogUpload, ParticipantId, Welcome};
 use std::collections::VecDeque;
 
@@ -105,6 +105,11 @@ impl Membership {
     pub(super) fn admits_waiting(&self) -> bool {
         self.queue.iter().any(|change| matches!(change.what, What::AdmitWaiting))
     }
+
+    /// What was read of the log before says nothing about this one.
+    pub(super) const fn log_began_anew(&mut self) {
+        self.behind = None;
+    }
 }
 
 impl State {
@@ -142,7 +147,8 @@ impl State {
 
     /// Makes and uploads the next commit, if none is under way and the log was read as far as it must.
     fn commit_next(&mut self) {
-        while self.membership.in_flight.is_none() && self.membership.behind.is_none() {
+        let is_online = self.presence.is_online();
+        while is_online && self.membership.in_flight.is_none() && self.membership.behind.is_none() {
             let Some(change) = self.membership.queue.pop_front() else { return };
             match self.stage(&change.what) {
                 Ok(Some((staged, welcomes_for))) => self.upload(change, staged, welcomes_for),
@@ -238,6 +244,34 @@ impl State {
         self.commit_next();
     }
 
+    /// The connection is lost, and the relay has not answered: the log will tell whether the commit is in it.
+    pub(super) fn commit_interrupted(&mut self, change: Change) {
+        match self.membership.in_flight.take() {
+            Some(InFlight::Merged) => self.change_done(change),
+            _ => self.membership.in_flight = Some(InFlight::Appended(change)),
+        }
+    }
+
+    /// The log was read as far as it was when the connection came back, and a commit that was under way is not in it: it
+    /// is made anew. If the log itself is another one, members may have read that commit in the one before: then it goes
+    /// again as it is, so that everybody comes to the same epoch.
+    pub(super) fn commit_again(&mut self, is_other_log: bool) {
+        if let Some(InFlight::Appended(mut change)) = self.membership.in_flight.take() {
+            change.tries += 1;
+            match self.group.staged_commit().filter(|_| is_other_log).map(<[u8]>::to_vec) {
+                Some(commit) => {
+                    let staged = Staged { commit, welcome: None };
+                    self.upload(change, staged, Vec::new());
+                }
+                None => {
+                    self.group.discard_staged();
+                    self.membership.queue.push_front(change);
+                }
+            }
+        }
+        self.commit_next();
+    }
+
     /// A commit was merged or skipped: the log stands behind it.
     pub(super) fn log_moved(&mut self) {
         let last = self.position.last_handshake;
@@ -298,10 +332,7 @@ impl State {
     /// A merged commit: who came, who is gone, and what depends on the epoch.
     pub(super) fn epoch_changed(&mut self, change: EpochChange) -> Result<(), Disconnected> {
         if change.self_removed {
-            return Err(match change.reason {
-                CommitReason::Expired => Disconnected::StatementExpired,
-                _ => Disconnected::RemovedFromGroup,
-            });
+            return Err(self.removed_by(&change));
         }
         self.compare_clocks(&change);
         for leaf in &change.removed {

@@ -3,7 +3,7 @@ use super::signal::Signal;
 use super::state::State;
 use crate::MemberId;
 use crate::command::Reply;
-use crate::error::SendError;
+use crate::error::{Disconnected, SendError};
 use crate::event::{Event, Refused, TextReceived};
 use crate::payload::{TEXT_BYTES_MAX, TextMessage, TextTooLong};
 use bytes::Bytes;
@@ -68,26 +68,35 @@ impl State {
     }
 
     /// A sealed object from the log.
-    pub(super) fn handle_message(&mut self, entry: LogEntry) {
+    ///
+    /// # Errors
+    /// [`Disconnected::OutOfStep`] when it shows that this member is behind.
+    pub(super) fn handle_message(&mut self, entry: LogEntry) -> Result<(), Disconnected> {
         if self.record_returned(&entry.payload) {
-            return;
+            return Ok(());
         }
         // What one wrote oneself comes back as well, for the one order of all. That it is one's own is the relay's claim,
         // but a relay that hides a message needs no claim to do so.
-        if entry.sender == self.participant {
-            return;
+        if self.is_own(entry.sender) {
+            self.own_entry_read(&entry.payload);
+            return Ok(());
         }
         if Self::is_heartbeat(&entry) {
-            return self.handle_heartbeat(&entry);
+            self.handle_heartbeat(&entry);
+            return Ok(());
         }
         let header = match ObjectHeader::decode(&mut entry.payload.clone()) {
             Ok(header) => header,
-            Err(error) => return self.events.refused(None, OpenError::Malformed(error)),
+            Err(error) => {
+                self.events.refused(None, OpenError::Malformed(error));
+                return Ok(());
+            }
         };
         let (_, leaf, _) = header.sframe.split_key_id();
         let leaf = LeafIndex(leaf);
         let Some(from) = self.people.at(leaf) else {
-            return self.events.refused(None, OpenError::NotAMember(leaf));
+            self.events.refused(None, OpenError::NotAMember(leaf));
+            return Ok(());
         };
         let result = if header.private {
             self.handle_private(from, entry.payload.clone(), entry.sequence)
@@ -95,9 +104,12 @@ impl State {
             self.open_signal(leaf, entry.payload.clone())
                 .map(|signal| self.handle_signal(from, signal, &entry))
         };
-        if let Err(why) = result {
-            self.events.refused(Some(from), why);
+        match result {
+            Err(Refused::Object(why)) if self.is_behind(from, why) => return Err(Disconnected::OutOfStep),
+            Err(why) => self.events.refused(Some(from), why),
+            Ok(()) => {}
         }
+        Ok(())
     }
 
     fn open_signal(&mut self, leaf: LeafIndex, object: Bytes) -> Result<Signal, Refused> {

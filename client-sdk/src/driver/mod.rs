@@ -4,9 +4,11 @@ mod agreement;
 mod budget;
 mod commands;
 mod control;
+mod dialler;
 mod door;
 mod driving;
 mod expels;
+mod handles;
 mod identity;
 mod lease_requests;
 mod leases;
@@ -15,10 +17,14 @@ mod log;
 mod membership;
 mod messages;
 mod organizers;
+mod parking;
 mod people;
 mod policy;
+mod presence;
 mod private;
+mod reconnect;
 mod record;
+mod renewal;
 mod requests;
 mod rotation;
 mod run;
@@ -36,20 +42,23 @@ use crate::clock::Clock;
 use crate::credentials::{Credentials, TokenClaims};
 use crate::error::{Disconnected, JoinError};
 use crate::event::{EventSink, Events};
-use crate::handle::Shared;
+use crate::handle::{Seat, Shared};
 use crate::lease::Gate;
 use crate::limits::{COMMANDS_QUEUED_MAX, NOTICES_QUEUED_MAX};
-use crate::options::{AdmitPolicy, ConnectOptions, LastOrganizer};
+use crate::options::ConnectOptions;
 use crate::session::Session;
-use crate::transport::{FrameReader, Link, enter};
+use crate::transport::{FrameReader, Link};
+use dialler::Dialler;
+use handles::Handles;
 use isi_e2ee::{Group, Invitation, IssuerKeys, LeafIndex, PendingMember, Watch};
 use isi_wire::{Audience, Joined, LogPosition, RelayMessage};
 use lobby::{Admitted, wait_for_welcome};
+use renewal::Renewal;
 use run::Driver;
 use state::{Beginning, State};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use watching::Watching;
 
 pub(crate) async fn create(
@@ -66,19 +75,19 @@ pub(crate) async fn create(
         Clock::unix(),
     )?;
     group.keyring().set_padding(options.padding);
-    let (link, joined) = enter(&options, &credentials.token, &claims, &credentials.connection_key).await?;
+    let Credentials { token, connection_key: key, .. } = credentials;
+    let dialler = Dialler { options, key, token, claims, invitation: None };
+    let (link, joined) = dialler.enter(None).await?;
     let start = Start {
+        dialler,
         group,
         link,
         log: None,
         position: joined.position,
+        next_entry: joined.next_sequence,
         clock: Clock::start(),
-        admit: options.admit,
-        last_organizer: options.last_organizer,
         founds: true,
         awaited: None,
-        media_ms_max: options.media_ms_max,
-        observer: options.observer,
     };
     start.spawn(joined, Vec::new())
 }
@@ -94,80 +103,67 @@ pub(crate) async fn join(
         return Err(JoinError::OtherSession);
     }
     let mut pending = PendingMember::new(credentials.identity, claims.session, issuers, invitation)?;
-    let (mut link, joined) =
-        enter(&options, &credentials.token, &claims, &credentials.connection_key).await?;
+    let Credentials { token, connection_key: key, .. } = credentials;
+    let dialler = Dialler { options, key, token, claims, invitation: Some(invitation.clone()) };
+    let (mut link, joined) = dialler.enter(None).await?;
     let clock = Clock::start();
-    let waiting = timeout(options.admit_timeout, wait_for_welcome(&mut link, &mut pending, clock)).await;
+    let waiting =
+        timeout(dialler.options.admit_timeout, wait_for_welcome(&mut link, &mut pending, clock)).await;
     let Admitted { group, last_handshake, log, backlog } = match waiting {
         Ok(admitted) => admitted.map_err(|error| link.explain(error))?,
         Err(_) => return Err(JoinError::NotAdmitted),
     };
-    group.keyring().set_padding(options.padding);
+    group.keyring().set_padding(dialler.options.padding);
+    let confirm_timeout = dialler.options.confirm_timeout;
     let inviter = group.inviter(invitation).ok_or(JoinError::NotConfirmed)?;
     let position = LogPosition { last_handshake, ..joined.position };
     let start = Start {
+        dialler,
         group,
         link,
         log: Some(log),
         position,
+        next_entry: last_handshake + 1,
         clock,
-        admit: options.admit,
-        last_organizer: options.last_organizer,
         founds: false,
         awaited: Some(inviter),
-        media_ms_max: options.media_ms_max,
-        observer: options.observer,
     };
     let (session, events) = start.spawn(joined, backlog)?;
-    session.confirmed(options.confirm_timeout).await?;
+    session.confirmed(confirm_timeout).await?;
     Ok((session, events))
 }
 
 /// A membership that is about to begin.
 struct Start {
+    dialler: Dialler,
     group: Group,
     link: Link,
     log: Option<FrameReader>,
     position: LogPosition,
+    next_entry: u64,
     clock: Clock,
-    admit: AdmitPolicy,
-    last_organizer: LastOrganizer,
     /// Whether this member created the session.
     founds: bool,
     /// The organizer whose word a newcomer waits for.
     awaited: Option<LeafIndex>,
-    media_ms_max: u64,
-    observer: Option<crate::ObjectObserver>,
 }
 
 impl Start {
     fn spawn(self, joined: Joined, backlog: Vec<RelayMessage>) -> Result<(Session, Events), JoinError> {
-        let Self {
-            group,
-            link,
-            log,
-            position,
-            clock,
-            admit,
-            last_organizer,
-            founds,
-            awaited,
-            media_ms_max,
-            observer,
-        } = self;
+        let Self { dialler, group, link, log, position, next_entry, clock, founds, awaited } = self;
         let (commands, command_queue) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let (notices, notice_queue) = mpsc::channel(NOTICES_QUEUED_MAX);
         let (end, ended) = watch::channel(None);
         let (epoch, epochs) = watch::channel(group.epoch());
         let (sink, events) = EventSink::new(ended.clone());
-        let sink = Arc::new(sink.observed_by(observer));
-        let watch = Watch::new(group.view(), awaited, media_ms_max, clock.now());
+        let sink = Arc::new(sink.observed_by(dialler.options.observer.clone()));
+        let watch = Watch::new(group.view(), awaited, dialler.options.media_ms_max, clock.now());
         let (stands, standing) = watch::channel(watch.standing());
+        let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
+        let (seat, seats) = watch::channel(Seat { keyring: group.keyring(), me });
         let shared = Shared {
-            keyring: group.keyring(),
+            seat: seats,
             clock,
-            connection: link.connection.clone(),
-            window: link.window.clone(),
             epoch: epochs,
             end: ended,
             commands: commands.downgrade(),
@@ -177,27 +173,34 @@ impl Start {
             screens: Arc::default(),
             standing,
         };
-        let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
         let beginning = Beginning {
             clock,
             group,
             participant: joined.participant,
+            window: link.window.clone(),
             position,
+            next_entry,
             epoch,
             events: sink,
-            admit,
+            admit: dialler.options.admit.clone(),
             gate: Arc::clone(&shared.gate),
             screens: Arc::clone(&shared.screens),
             watching: Watching::new(watch, stands),
         };
+        let renewal = Renewal::new(dialler.options.tokens.clone(), joined.expires_in_s.into());
         let mut state = State::new(beginning).map_err(|_| JoinError::Refused(Disconnected::OutOfStep))?;
-        state.last_organizer = last_organizer;
+        state.last_organizer = dialler.options.last_organizer;
+        state.membership.expels.set_grace(dialler.options.offline_grace);
         if founds {
             state.membership.policy.found();
         }
         state.begin(joined, backlog).map_err(JoinError::Refused)?;
-        tokio::spawn(Driver::new(state, link, log, command_queue, notice_queue, end).run());
-        Ok((Session::new(commands, Arc::new(shared), me), events))
+        let handles = Handles::new(command_queue, notice_queue);
+        let lost_at = Instant::now();
+        let driver =
+            Driver { state, link, log, dialler, renewal, handles, seat, end, leaving: None, lost_at };
+        tokio::spawn(driver.run());
+        Ok((Session::new(commands, Arc::new(shared)), events))
     }
 }
 

@@ -86,6 +86,11 @@ impl People {
         true
     }
 
+    /// All connections that are known.
+    pub(super) fn participants(&self) -> Vec<ParticipantId> {
+        self.by_participant.keys().copied().collect()
+    }
+
     /// The connection is gone.
     pub(super) fn disconnect(&mut self, participant: ParticipantId) -> Option<MemberId> {
         let member = self.by_participant.remove(&participant)?;

@@ -176,11 +176,13 @@ impl State {
 
     /// Another connection of the same membership: what was on its way goes out again, byte by byte the same, so that it
     /// counts once.
-    #[expect(dead_code, reason = "for connections that are made anew")]
     pub(super) fn record_again(&mut self) {
-        if let Some(own) = &self.recorder.in_flight {
-            let object = own.object.clone();
-            self.append_record(object);
+        if let Some(own) = self.recorder.in_flight.take() {
+            // Others may not open it any more; it is not in the log, so it may be sealed anew.
+            if !self.is_of_old_epoch(&own.object) {
+                self.append_record(own.object.clone());
+                self.recorder.in_flight = Some(own);
+            }
         }
     }
 

@@ -1,13 +1,17 @@
 use super::budget::Budget;
+use super::dialler::Dialler;
+use super::handles::Handles;
+use super::renewal::Renewal;
+use super::requests::nobody;
 use super::state::State;
 use crate::command::Command;
 use crate::error::Disconnected;
-use crate::handle::Notice;
+use crate::handle::Seat;
 use crate::limits::LEAVE_TIMEOUT;
 use crate::transport::{FrameReader, Link, Opened, OutQueue};
 use isi_wire::{CloseCode, LogEntry, RelayMessage};
 use quinn::VarInt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// Moves bytes between [`State`] and the connection.
@@ -15,14 +19,18 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Priorities of the loop, highest first: what the relay says, the log, what is to be sent, what is due, new streams,
 /// datagrams, calls of handles, notices of handles. Each is served at most 32 times before the next has its turn.
 pub(super) struct Driver {
-    state: State,
-    link: Link,
-    log: Option<FrameReader>,
-    commands: mpsc::Receiver<Command>,
-    notices: mpsc::Receiver<Notice>,
-    end: watch::Sender<Option<Disconnected>>,
+    pub(super) state: State,
+    pub(super) link: Link,
+    pub(super) log: Option<FrameReader>,
+    pub(super) dialler: Dialler,
+    pub(super) renewal: Renewal,
+    pub(super) handles: Handles,
+    pub(super) seat: watch::Sender<Seat>,
+    pub(super) end: watch::Sender<Option<Disconnected>>,
     /// Set once this member leaves: when the relay must have answered.
-    leaving: Option<Instant>,
+    pub(super) leaving: Option<Instant>,
+    /// When the connection was lost that is not made up for yet.
+    pub(super) lost_at: Instant,
 }
 
 const CONTROL: usize = 0;
@@ -36,21 +44,12 @@ const NOTICES: usize = 7;
 const SOURCES: usize = 8;
 
 impl Driver {
-    pub(super) fn new(
-        state: State,
-        link: Link,
-        log: Option<FrameReader>,
-        commands: mpsc::Receiver<Command>,
-        notices: mpsc::Receiver<Notice>,
-        end: watch::Sender<Option<Disconnected>>,
-    ) -> Self {
-        Self { state, link, log, commands, notices, end, leaving: None }
-    }
-
     pub(super) async fn run(mut self) {
         let mut budget = Budget::<SOURCES>::new();
         let reason = loop {
-            if let Err(reason) = self.turn(&mut budget).await {
+            if let Err(why) = self.turn(&mut budget).await
+                && let Err(reason) = self.recover(why).await
+            {
                 break reason;
             }
         };
@@ -59,8 +58,14 @@ impl Driver {
 
     /// Serves whatever is ready and has the highest priority.
     async fn turn(&mut self, budget: &mut Budget<SOURCES>) -> Result<(), Disconnected> {
+        self.handles.calls.release(&mut self.state);
+        if let Some(token) = self.state.fresh_token.take() {
+            self.dialler.use_token(token);
+            self.renewal.schedule(self.dialler.claims.lifetime_s);
+        }
         self.move_output();
-        let Self { state, link, log, commands, notices, leaving, .. } = self;
+        let Self { state, link, log, handles, renewal, leaving, .. } = self;
+        let Handles { calls, notices } = handles;
         let Link { connection, control, control_out, log_out, incoming, .. } = link;
         let has_output = !control_out.is_empty() || !log_out.is_empty();
         let deadline = state.next_deadline().map(|at| Instant::from_std(state.clock.instant(at)));
@@ -97,17 +102,15 @@ impl Driver {
                 state.handle_datagram(datagram.map_err(|error| Disconnected::from_connection(&error))?);
                 DATAGRAMS
             }
-            command = commands.recv(), if leaving.is_none() && budget.allows(COMMANDS) => {
-                // No command and none to come: the last handle is dropped.
-                let command = command.unwrap_or(Command::Leave);
+            token = renewal.next() => {
+                state.offer_token(token, nobody());
+                return Ok(());
+            }
+            command = calls.next(), if leaving.is_none() && budget.allows(COMMANDS) => {
                 if matches!(command, Command::Leave) {
                     *leaving = Some(Instant::now() + LEAVE_TIMEOUT);
                 }
-                // What was dropped before the call was made has its turn before it.
-                while let Ok(notice) = notices.try_recv() {
-                    state.handle_notice(notice);
-                }
-                state.handle_command(command);
+                calls.handle(state, notices, command);
                 COMMANDS
             }
             Some(notice) = notices.recv(), if budget.allows(NOTICES) => {
@@ -141,9 +144,6 @@ impl Driver {
     /// Tells every handle, wipes the keys, closes the connection.
     async fn stop(self, reason: Disconnected) {
         let Self { mut state, link, end, .. } = self;
-        // A stream error may be seen before the close that explains it.
-        let closed = link.connection.close_reason().map(|error| Disconnected::from_connection(&error));
-        let reason = closed.filter(|_| !reason.is_removal()).unwrap_or(reason);
         state.end_tracks();
         state.end_record_file();
         state.group.keyring().close();
@@ -165,7 +165,7 @@ async fn flush(control: &mut OutQueue, log: &mut OutQueue) -> Result<(), Disconn
     log.flush().await
 }
 
-async fn wait_until(at: Option<Instant>) {
+pub(super) async fn wait_until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

@@ -11,6 +11,8 @@ impl State {
         let Some(track) = self.remote_track(info) else { return };
         if !self.role_allows(track.member, track.kind) {
             self.events.refused(Some(track.member), Refused::RoleForbids(track.kind));
+        } else if self.resume_route(track, info) {
+            self.tracks.shown.insert(info.alias);
         } else if !info.directed {
             self.tracks.shown.insert(info.alias);
             self.events.send(Event::TrackAvailable(track));
@@ -18,9 +20,11 @@ impl State {
     }
 
     pub(super) fn hide_track(&mut self, info: &TrackInfo) {
-        self.tracks.close_route(info.alias);
+        let route = self.tracks.close_route(info.alias);
         let is_shown = self.tracks.shown.remove(&info.alias);
-        if let Some(track) = self.remote_track(info).filter(|_| is_shown) {
+        // As its receiver knows it.
+        let track = route.map(|route| route.track).or_else(|| self.remote_track(info));
+        if let Some(track) = track.filter(|_| is_shown) {
             self.events.send(Event::TrackEnded(track));
         }
     }

@@ -3,9 +3,10 @@ use super::leases::Leases;
 use super::membership::Membership;
 use super::messages::Messages;
 use super::people::People;
+use super::presence::Presence;
 use super::private::Conversations;
 use super::record::Recorder;
-use super::requests::{OnDone, Pending, Requests};
+use super::requests::{Append, OnDone, Pending, Requests};
 use super::rotation::Rotation;
 use super::signal::Signal;
 use super::tracks::Tracks;
@@ -18,6 +19,7 @@ use crate::event::EventSink;
 use crate::lease::Gate;
 use crate::options::{AdmitPolicy, LastOrganizer};
 use crate::track::Screens;
+use crate::transport::SendWindow;
 use isi_e2ee::{Group, MonotonicMs};
 use isi_wire::{Audience, ClientMessage, EntryKind, LogPosition, LogUpload, ParticipantId, RequestId};
 use std::sync::Arc;
@@ -30,6 +32,9 @@ pub(super) struct State {
     pub(super) group: Group,
     pub(super) me: MemberId,
     pub(super) participant: ParticipantId,
+    pub(super) presence: Presence,
+    /// The connection's, for own tracks.
+    pub(super) window: SendWindow,
     /// Where the log stands, as far as its entries were read.
     pub(super) position: LogPosition,
     pub(super) epoch: watch::Sender<u64>,
@@ -49,6 +54,8 @@ pub(super) struct State {
     pub(super) screens: Arc<Screens>,
     pub(super) recorder: Recorder,
     pub(super) watching: Watching,
+    /// Taken by the shell: what the relay accepted last.
+    pub(super) fresh_token: Option<String>,
 }
 
 /// What is to be sent, encoded.
@@ -67,7 +74,10 @@ pub(super) struct Beginning {
     pub(super) clock: Clock,
     pub(super) group: Group,
     pub(super) participant: ParticipantId,
+    pub(super) window: SendWindow,
     pub(super) position: LogPosition,
+    /// First number of the log that is to be read.
+    pub(super) next_entry: u64,
     pub(super) epoch: watch::Sender<u64>,
     pub(super) events: Arc<EventSink>,
     pub(super) admit: AdmitPolicy,
@@ -78,8 +88,20 @@ pub(super) struct Beginning {
 
 impl State {
     pub(super) fn new(beginning: Beginning) -> Result<Self, isi_e2ee::SealerError> {
-        let Beginning { clock, group, participant, position, epoch, events, admit, gate, screens, watching } =
-            beginning;
+        let Beginning {
+            clock,
+            group,
+            participant,
+            window,
+            position,
+            next_entry,
+            epoch,
+            events,
+            admit,
+            gate,
+            screens,
+            watching,
+        } = beginning;
         let people = People::of(&group);
         let me = MemberId { leaf: group.own_leaf(), since_epoch: group.epoch() };
         let messages = Messages::new(&group.keyring())?;
@@ -88,6 +110,8 @@ impl State {
             clock,
             me,
             participant,
+            presence: Presence::beginning(next_entry),
+            window,
             position,
             epoch,
             events,
@@ -106,6 +130,7 @@ impl State {
             watching,
             screens,
             recorder: Recorder::default(),
+            fresh_token: None,
             group,
         })
     }
@@ -120,6 +145,7 @@ impl State {
             self.watching.next_deadline(),
             self.conversations.next_deadline(),
             self.waiting.next_deadline(),
+            self.tracks.next_deadline(),
             self.group.keyring().next_deadline(),
         ]
         .into_iter()
@@ -137,14 +163,21 @@ impl State {
         self.handle_identity_deadline(now);
         self.handle_membership_deadline(now);
         self.handle_rotation_deadline(now);
+        self.expire_parked(now);
     }
 
+    /// While the connection is lost nothing is said: what matters then is said when it is back.
     pub(super) fn send_control(&mut self, message: &ClientMessage) {
-        message.encode(&mut self.out.control);
+        if self.presence.is_connected() {
+            message.encode(&mut self.out.control);
+        }
     }
 
     /// Sends a request made with its id.
     pub(super) fn request(&mut self, pending: Pending, message: impl FnOnce(RequestId) -> ClientMessage) {
+        if !self.presence.is_connected() {
+            return self.not_asked(pending);
+        }
         let id = self.requests.add(pending);
         self.send_control(&message(id));
     }
@@ -189,11 +222,28 @@ impl State {
         payload: bytes::Bytes,
         on_done: OnDone,
     ) {
-        let request = self.requests.add(Pending::Simple(on_done));
+        if !self.presence.is_online() {
+            return on_done(Err(RequestError::Interrupted));
+        }
+        let append = Append { kind, audience, payload: payload.clone(), on_done };
+        let request = self.requests.add(Pending::Append(append));
         LogUpload::Append { request, kind, audience, payload }.encode(&mut self.out.log);
     }
 
     pub(super) fn check_room(&self) -> Result<(), RequestError> {
-        if self.out.is_full || self.requests.is_full() { Err(RequestError::Busy) } else { Ok(()) }
+        if !self.presence.is_online() {
+            Err(RequestError::Interrupted)
+        } else if self.out.is_full || self.requests.is_full() {
+            Err(RequestError::Busy)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Out {
+    /// The connection is lost.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 }

@@ -8,7 +8,7 @@ use crate::lease::LeaseId;
 use crate::payload::{TICK_SCREENS_MAX, Tick};
 use bytes::Bytes;
 use isi_e2ee::{Expected, LeaseEndReason, MonotonicMs, Opener, SealMeta, Sealer, TICK_MS, Transport};
-use isi_wire::{Audience, DatagramHeader, TrackAlias, TrackInfo, TrackKind};
+use isi_wire::{Audience, DatagramHeader, TrackAlias, TrackId, TrackInfo, TrackKind};
 
 /// Datagrams: a tick that is late is worth nothing. The relay gives them to the driver alone.
 const TICKS_KIND: TrackKind = TrackKind::Pointer;
@@ -21,7 +21,7 @@ const TICKS_PER_TELLING: u64 = 1_000 / TICK_MS;
 #[derive(Default)]
 pub(super) struct GivenTicks {
     /// `None` until the relay has taken the track.
-    track: Option<(TrackAlias, Sealer)>,
+    track: Option<(TrackId, TrackAlias, Sealer)>,
     /// How much was held back when it was last told.
     told: u64,
 }
@@ -36,10 +36,16 @@ impl State {
     }
 
     /// The way is there; whether the lease still is, too.
-    pub(super) fn ticks_published(&mut self, id: LeaseId, alias: TrackAlias, sealer: Sealer) -> bool {
+    pub(super) fn ticks_published(
+        &mut self,
+        id: LeaseId,
+        track: TrackId,
+        alias: TrackAlias,
+        sealer: Sealer,
+    ) -> bool {
         let given = self.leases.given.as_mut().filter(|given| given.lease.id == id);
         let Some(given) = given else { return false };
-        given.ticks.track = Some((alias, sealer));
+        given.ticks.track = Some((track, alias, sealer));
         true
     }
 
@@ -51,8 +57,8 @@ impl State {
     }
 
     pub(super) fn stop_ticks(&mut self, ticks: &GivenTicks) {
-        if let Some((alias, _)) = ticks.track {
-            self.unpublish(alias);
+        if let Some((track, ..)) = ticks.track {
+            self.unpublish(track);
         }
     }
 
@@ -65,7 +71,7 @@ impl State {
             let events = held_back - std::mem::replace(&mut ticks.told, held_back);
             self.events.send(Event::InputHeldBack { lease, events });
         }
-        let Some((alias, sealer)) = &mut ticks.track else { return };
+        let Some((_, alias, sealer)) = &mut ticks.track else { return };
         let frames = self.screens.newest_sent(TICK_SCREENS_MAX);
         let tick = Tick { lease: lease.id.0, number, held_back: ticks.told, frames };
         if let Ok(object) = sealer.seal(now, TICKS_META, &tick.encode()) {

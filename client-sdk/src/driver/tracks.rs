@@ -1,4 +1,5 @@
 use super::messages::MESSAGE_TRACK;
+use super::parking::Parked;
 use super::requests::{Pending, PublishThen, Publishing, Subscribing};
 use super::state::State;
 use crate::MemberId;
@@ -7,7 +8,7 @@ use crate::event::{Event, Refused};
 use crate::inbox::Inbox;
 use crate::lease::LeaseId;
 use crate::limits::{DATAGRAMS_QUEUED_MAX, GROUPS_QUEUED_MAX};
-use crate::track::{Delivery, OwnTrack, RemoteTrack, TrackState};
+use crate::track::{Delivery, OwnPath, OwnTrack, RemoteTrack, TrackState};
 use crate::transport::IncomingGroup;
 use bytes::Bytes;
 use isi_e2ee::Sealer;
@@ -24,23 +25,32 @@ const EARLY_GROUPS_MAX: usize = 8;
 /// One's own tracks, those of others, and where what they carry goes.
 pub(super) struct Tracks {
     next_id: u32,
-    own: HashMap<TrackAlias, Own>,
+    pub(super) own: HashMap<TrackId, Own>,
     pub(super) remote: HashMap<TrackAlias, TrackInfo>,
     /// Those that the app was told of.
     pub(super) shown: HashSet<TrackAlias>,
-    routes: HashMap<TrackAlias, Route>,
+    pub(super) routes: HashMap<TrackAlias, Route>,
+    pub(super) parked: Vec<Parked>,
     early: VecDeque<IncomingGroup>,
 }
 
-struct Own {
-    track: TrackId,
-    kind: TrackKind,
-    state: Arc<TrackState>,
-    lease: Option<LeaseId>,
+pub(super) struct Own {
+    /// `None` while the connection is lost.
+    pub(super) alias: Option<TrackAlias>,
+    pub(super) kind: TrackKind,
+    pub(super) state: Arc<TrackState>,
+    pub(super) lease: Option<LeaseId>,
+}
+
+/// Where a track goes that somebody receives.
+pub(super) struct Route {
+    /// As the receiver knows it: the alias may be another by now.
+    pub(super) track: RemoteTrack,
+    inbox: RouteInbox,
 }
 
 /// The receiver's end is the same queue.
-enum Route {
+enum RouteInbox {
     Groups(Inbox<IncomingGroup>),
     Datagrams(Inbox<Bytes>),
 }
@@ -53,6 +63,7 @@ impl Default for Tracks {
             remote: HashMap::new(),
             shown: HashSet::new(),
             routes: HashMap::new(),
+            parked: Vec::new(),
             early: VecDeque::new(),
         }
     }
@@ -71,20 +82,28 @@ impl Tracks {
         self.next_id = self.next_id.wrapping_add(1);
         id
     }
+
+    fn own_by(&self, alias: TrackAlias) -> Option<&Own> {
+        self.own.values().find(|own| own.alias == Some(alias))
+    }
+
+    fn inbox(&self, alias: TrackAlias) -> Option<&RouteInbox> {
+        self.routes.get(&alias).map(|route| &route.inbox)
+    }
 }
 
 impl Tracks {
     /// Nothing of this track reaches a receiver any more.
-    pub(super) fn close_route(&mut self, alias: TrackAlias) {
-        self.routes.remove(&alias).into_iter().for_each(|route| route.close());
+    pub(super) fn close_route(&mut self, alias: TrackAlias) -> Option<Route> {
+        self.routes.remove(&alias).inspect(Route::close)
     }
 }
 
 impl Route {
-    fn close(&self) {
-        match self {
-            Self::Groups(groups) => groups.close(),
-            Self::Datagrams(datagrams) => datagrams.close(),
+    pub(super) fn close(&self) {
+        match &self.inbox {
+            RouteInbox::Groups(groups) => groups.close(),
+            RouteInbox::Datagrams(datagrams) => datagrams.close(),
         }
     }
 }
@@ -114,22 +133,23 @@ impl State {
 
     pub(super) fn published(&mut self, publishing: Publishing, alias: TrackAlias) {
         let Publishing { track, kind, sealer, state, then } = publishing;
-        let own = OwnTrack { alias, track, sealer, state: Arc::clone(&state) };
+        state.connect(OwnPath { window: self.window.clone(), alias });
+        let own = OwnTrack { track, sealer, state: Arc::clone(&state) };
         let (is_wanted, lease) = match then {
             PublishThen::Track(reply) => (reply.send(Ok(own)).is_ok(), None),
-            PublishThen::Ticks(lease) => (self.ticks_published(lease, alias, own.sealer), None),
+            PublishThen::Ticks(lease) => (self.ticks_published(lease, track, alias, own.sealer), None),
             PublishThen::Drive(lease, reply) if self.driving(lease, &state) => {
-                (reply.send(Ok((track, own))).is_ok(), Some(lease))
+                (reply.send(Ok(own)).is_ok(), Some(lease))
             }
             PublishThen::Drive(_, reply) => {
                 let _ = reply.send(Err(DriveError::NoLease));
                 (false, None)
             }
         };
-        self.tracks.own.insert(alias, Own { track, kind, state, lease });
+        self.tracks.own.insert(track, Own { alias: Some(alias), kind, state, lease });
         self.record_sharing(track, kind);
         if !is_wanted {
-            self.unpublish(alias);
+            self.unpublish(track);
         }
         self.follow_pace();
     }
@@ -149,14 +169,14 @@ impl State {
 
     /// The tracks that this member publishes.
     pub(super) fn own_tracks(&self) -> Vec<(TrackId, TrackKind)> {
-        self.tracks.own.values().map(|own| (own.track, own.kind)).collect()
+        self.tracks.own.iter().map(|(track, own)| (*track, own.kind)).collect()
     }
 
-    pub(super) fn unpublish(&mut self, alias: TrackAlias) {
-        if let Some(own) = self.tracks.own.remove(&alias) {
+    pub(super) fn unpublish(&mut self, track: TrackId) {
+        if let Some(own) = self.tracks.own.remove(&track) {
             own.state.end();
-            self.send_control(&ClientMessage::Unpublish { alias });
-            self.record_sharing_end(own.track, own.kind);
+            own.alias.into_iter().for_each(|alias| self.send_control(&ClientMessage::Unpublish { alias }));
+            self.record_sharing_end(track, own.kind);
         }
     }
 
@@ -166,11 +186,11 @@ impl State {
         if let Err(error) = self.check_subscription(track) {
             return subscribing.answer(Err(error));
         }
-        let route = match &subscribing {
-            Subscribing::Groups(groups, _) => Route::Groups(groups.clone()),
-            Subscribing::Datagrams(datagrams, _) => Route::Datagrams(datagrams.clone()),
+        let inbox = match &subscribing {
+            Subscribing::Groups(groups, _) => RouteInbox::Groups(groups.clone()),
+            Subscribing::Datagrams(datagrams, _) => RouteInbox::Datagrams(datagrams.clone()),
         };
-        self.tracks.routes.insert(alias, route);
+        self.tracks.routes.insert(alias, Route { track, inbox });
         self.request(Pending::Subscribe(alias, subscribing), |request| ClientMessage::Subscribe {
             request,
             alias,
@@ -184,7 +204,7 @@ impl State {
         {
             return Err(SubscribeError::NoSuchTrack);
         }
-        if self.tracks.routes.contains_key(&track.alias) {
+        if self.tracks.is_received(track) {
             return Err(SubscribeError::AlreadySubscribed);
         }
         Ok(self.check_room()?)
@@ -202,27 +222,29 @@ impl State {
         subscribing.answer(result.map_err(SubscribeError::Request));
     }
 
-    pub(super) fn unsubscribe(&mut self, alias: TrackAlias) {
-        if self.tracks.routes.remove(&alias).is_some() {
+    pub(super) fn unsubscribe(&mut self, track: RemoteTrack) {
+        self.tracks.parked.retain(|parked| !parked.route.track.is_same(track));
+        if let Some(alias) = self.tracks.alias_of(track) {
+            self.tracks.routes.remove(&alias);
             self.send_control(&ClientMessage::Unsubscribe { alias });
         }
     }
 
-    pub(super) fn request_keyframe(&mut self, alias: TrackAlias) {
-        if self.tracks.routes.contains_key(&alias) {
+    pub(super) fn request_keyframe(&mut self, track: RemoteTrack) {
+        if let Some(alias) = self.tracks.alias_of(track) {
             self.send_control(&ClientMessage::RequestKeyframe { alias });
         }
     }
 
     pub(super) fn keyframe_wanted(&mut self, alias: TrackAlias) {
-        if let Some(own) = self.tracks.own.get(&alias).filter(|own| own.state.want_keyframe()) {
+        if let Some(own) = self.tracks.own_by(alias).filter(|own| own.state.want_keyframe()) {
             self.events.send(Event::KeyframeRequested(own.kind));
         }
     }
 
     /// A report about a track that is gone meanwhile says nothing.
     pub(super) fn track_reported(&mut self, report: TrackReport) {
-        if let Some(own) = self.tracks.own.get(&report.alias) {
+        if let Some(own) = self.tracks.own_by(report.alias) {
             own.state.set_delivery(Delivery::new(report, |participant| self.people.member_of(participant)));
         }
     }
@@ -235,9 +257,10 @@ impl State {
     }
 
     pub(super) fn track_removed(&mut self, alias: TrackAlias, reason: TrackEndReason) {
-        if let Some(own) = self.tracks.own.remove(&alias) {
+        let own = self.tracks.own.extract_if(|_, own| own.alias == Some(alias)).next();
+        if let Some((track, own)) = own {
             own.state.end();
-            self.record_sharing_end(own.track, own.kind);
+            self.record_sharing_end(track, own.kind);
             if let Some(lease) = own.lease {
                 // The driven side's track to the driver: that one is gone. The driver's: it can send no more.
                 self.input_cut(lease);
@@ -245,7 +268,11 @@ impl State {
             }
         }
         if let Some(info) = self.tracks.remote.remove(&alias) {
-            self.hide_track(&info);
+            if reason == TrackEndReason::PublisherLeft && self.tracks.routes.contains_key(&alias) {
+                self.park(alias);
+            } else {
+                self.hide_track(&info);
+            }
             if info.directed && reason == TrackEndReason::OverBudget {
                 self.input_track_cut(info.participant);
             }
@@ -272,6 +299,7 @@ impl State {
             self.hide_track(&info);
             self.tracks.remote.remove(&info.alias);
         }
+        self.end_parked(|parked| parked.route.track.member == member);
     }
 
     pub(super) fn remote_track(&self, info: &TrackInfo) -> Option<RemoteTrack> {
@@ -282,7 +310,7 @@ impl State {
     /// A group's stream: to its receiver, to the lease, or kept until its track is announced.
     pub(super) fn handle_group(&mut self, group: IncomingGroup) {
         let alias = group.header.alias;
-        if let Some(Route::Groups(groups)) = self.tracks.routes.get(&alias) {
+        if let Some(RouteInbox::Groups(groups)) = self.tracks.inbox(alias) {
             groups.push(group).into_iter().for_each(|oldest| oldest.stop(ResetCode::Stale));
             return;
         }
@@ -309,7 +337,7 @@ impl State {
         let Ok((header, object)) = DatagramHeader::decode(datagram) else {
             return self.events.refused(None, Refused::UnexpectedStream);
         };
-        if let Some(Route::Datagrams(datagrams)) = self.tracks.routes.get(&header.alias) {
+        if let Some(RouteInbox::Datagrams(datagrams)) = self.tracks.inbox(header.alias) {
             let _ = datagrams.push(object);
         } else if let Some(info) = self.tracks.remote.get(&header.alias).filter(|info| info.directed).copied()
         {
@@ -321,6 +349,7 @@ impl State {
     pub(super) fn end_tracks(&mut self) {
         self.tracks.own.drain().for_each(|(_, own)| own.state.end());
         self.tracks.routes.drain().for_each(|(_, route)| route.close());
+        self.tracks.parked.drain(..).for_each(|parked| parked.route.close());
     }
 }
 
@@ -342,7 +371,7 @@ impl Subscribing {
 }
 
 /// SPEC.md section 2: kind and class go together.
-const fn class_of(kind: TrackKind) -> DeliveryClass {
+pub(super) const fn class_of(kind: TrackKind) -> DeliveryClass {
     match kind {
         TrackKind::Screen | TrackKind::Video => DeliveryClass::Media,
         TrackKind::Audio | TrackKind::Pointer => DeliveryClass::Live,

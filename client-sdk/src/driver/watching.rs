@@ -27,6 +27,12 @@ impl Watching {
         Self { watch, alarms: BTreeMap::new(), standing }
     }
 
+    /// For the same client as another member.
+    pub(super) fn again(&self, watch: Watch) -> Self {
+        self.standing.send_replace(watch.standing());
+        Self::new(watch, self.standing.clone())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<MonotonicMs> {
         self.watch.next_deadline()
     }
@@ -38,7 +44,11 @@ impl Watching {
 
 impl State {
     pub(super) fn is_heartbeat(entry: &LogEntry) -> bool {
-        entry.payload.first() == Some(&HEARTBEAT_FIRST_BYTE)
+        Self::is_beat(&entry.payload)
+    }
+
+    pub(super) fn is_beat(payload: &[u8]) -> bool {
+        payload.first() == Some(&HEARTBEAT_FIRST_BYTE)
     }
 
     /// Somebody's heartbeat. Who sent it, says its signature; the relay's word counts for nothing.

@@ -34,6 +34,11 @@ pub enum RequestError {
     /// Too much waits for the relay already.
     #[error("too many requests wait for the relay; try again when some are answered")]
     Busy,
+    /// The connection was lost before the relay answered.
+    #[error(
+        "the connection was lost before the relay answered; when it is back, see whether it was done and try again"
+    )]
+    Interrupted,
     /// The session is over.
     #[error(transparent)]
     Over(#[from] Disconnected),

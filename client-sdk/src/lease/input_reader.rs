@@ -104,7 +104,7 @@ impl InputReader {
 
     fn use_keys(&mut self, keys: &PrivateKeys) {
         if let Some(stream) = &mut self.current {
-            let opener = Opener::private(&self.shared.keyring, stream.track, TrackKind::Input, keys);
+            let opener = Opener::private(&self.shared.keyring(), stream.track, TrackKind::Input, keys);
             stream.private = Some(ObjectOpener::new(Arc::clone(&self.shared), opener));
         }
     }
@@ -140,7 +140,7 @@ impl InputReader {
             self.shared.refused(self.lease.driver, Refused::UnexpectedStream);
             return None;
         }
-        let opener = Opener::new(&self.shared.keyring, self.lease.driver.leaf, track, TrackKind::Input);
+        let opener = Opener::new(&self.shared.keyring(), self.lease.driver.leaf, track, TrackKind::Input);
         let prologues = ObjectOpener::new(Arc::clone(&self.shared), opener);
         Some(InputStream { track, group, prologues, private: None })
     }

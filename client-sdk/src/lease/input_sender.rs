@@ -4,10 +4,10 @@ use crate::command::Command;
 use crate::error::InputSendError;
 use crate::handle::{Notice, Shared};
 use crate::payload::{InputEvent, InputMessage, put_input};
-use crate::track::{OwnTrack, TrackState};
+use crate::track::{OwnPath, OwnTrack, TrackState};
 use crate::transport::{GroupWriter, Priority};
 use isi_e2ee::{Padding, SealMeta, Sealer};
-use isi_wire::{DeliveryClass, GroupHeader, TrackAlias, TrackId, TrackKind};
+use isi_wire::{DeliveryClass, GroupHeader, TrackId, TrackKind};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,6 @@ const PADDED_EVENTS_BYTES_MAX: usize = isi_e2ee::BUCKET_BYTES_MIN - isi_e2ee::OB
 pub struct InputSender {
     shared: Arc<Shared>,
     lease: Lease,
-    alias: TrackAlias,
     track: TrackId,
     state: Arc<TrackState>,
     prologues: Sealer,
@@ -42,16 +41,13 @@ impl InputSender {
     pub(crate) async fn open(
         shared: Arc<Shared>,
         lease: Lease,
-        track: TrackId,
         own: OwnTrack,
     ) -> Result<Self, InputSendError> {
-        let OwnTrack { alias, sealer, state, .. } = own;
-        let header =
-            GroupHeader { alias, group: lease.terms.generation, class: DeliveryClass::Input, offset: 0 };
+        let OwnTrack { track, sealer, state } = own;
+        let path = state.path();
         let mut sender = Self {
             shared,
             lease,
-            alias,
             track,
             state,
             prologues: sealer,
@@ -62,7 +58,10 @@ impl InputSender {
             is_padded: false,
         };
         // Dropping `sender` on failure gives the lease up.
-        let writer = GroupWriter::open(&sender.shared.window, header, Priority::Input).await;
+        let OwnPath { window, alias } = path.ok_or(InputSendError::LeaseEnded)?;
+        let header =
+            GroupHeader { alias, group: lease.terms.generation, class: DeliveryClass::Input, offset: 0 };
+        let writer = GroupWriter::open(&window, header, Priority::Input).await;
         sender.writer = Some(writer.map_err(|_| InputSendError::LeaseEnded)?);
         Ok(sender)
     }
@@ -142,7 +141,7 @@ impl InputSender {
             return Ok(None);
         }
         let (Agreement { epoch, enc, keys }, ticks) = self.agree().await.ok_or(InputSendError::LeaseEnded)?;
-        let sealer = Sealer::private(&self.shared.keyring, self.track, TrackKind::Input, keys);
+        let sealer = Sealer::private(&self.shared.keyring(), self.track, TrackKind::Input, keys);
         self.ticks = Some(ticks);
         let mut sealer = sealer.map_err(|_| InputSendError::LeaseEnded)?;
         if self.is_padded {
@@ -182,6 +181,6 @@ impl Drop for InputSender {
             writer.finish();
         }
         self.shared.notice(Notice::DropLease(self.lease.id.0));
-        self.shared.unpublish(self.alias);
+        self.shared.unpublish(self.track);
     }
 }

@@ -1,19 +1,19 @@
 use super::screen_publisher::seal_failed;
-use super::{Delivery, ObjectOpener, OwnTrack, RemoteTrack, TrackState};
+use super::{Delivery, ObjectOpener, OwnPath, OwnTrack, RemoteTrack, TrackState};
 use crate::error::TrackSendError;
 use crate::handle::Shared;
 use crate::inbox::Inbox;
 use bytes::Bytes;
 use isi_e2ee::{Expected, Opener, SealMeta, Sealer, Transport};
 use isi_wire::limits::DATAGRAM_OBJECT_BYTES_MAX;
-use isi_wire::{DatagramHeader, TrackAlias};
+use isi_wire::{DatagramHeader, TrackId};
 use std::sync::Arc;
 
 /// Sends what is worthless when late, each object in a datagram: pointer positions, audio. Dropping it ends the track.
 #[derive(Debug)]
 pub struct LivePublisher {
     shared: Arc<Shared>,
-    alias: TrackAlias,
+    track: TrackId,
     sealer: Sealer,
     state: Arc<TrackState>,
 }
@@ -38,8 +38,8 @@ pub struct LiveObject {
 
 impl LivePublisher {
     pub(crate) fn new(shared: Arc<Shared>, own: OwnTrack) -> Self {
-        let OwnTrack { alias, sealer, state, .. } = own;
-        Self { shared, alias, sealer, state }
+        let OwnTrack { track, sealer, state } = own;
+        Self { shared, track, sealer, state }
     }
 
     /// How the objects reach the receivers; `None` until the relay has said something.
@@ -55,7 +55,7 @@ impl LivePublisher {
     }
 
     /// Seals `data`, at most about 1,000 bytes, and sends it at once; when the connection does not keep up older
-    /// datagrams give way.
+    /// datagrams give way, and while it is lost nothing is sent.
     ///
     /// # Errors
     /// Any [`TrackSendError`]; after [`TrackSendError::TooLarge`] the track goes on.
@@ -69,23 +69,24 @@ impl LivePublisher {
         if data.len() >= DATAGRAM_OBJECT_BYTES_MAX {
             return Err(TrackSendError::TooLarge);
         }
+        let Some(OwnPath { window, alias }) = self.state.path() else { return Ok(()) };
         let meta = SealMeta { group: 0, keyframe: false };
         let object =
             self.sealer.seal(self.shared.clock.now(), meta, data).map_err(|error| seal_failed(&error))?;
         if object.len() > DATAGRAM_OBJECT_BYTES_MAX {
             return Err(TrackSendError::TooLarge);
         }
-        let datagram = DatagramHeader { alias: self.alias }.encode(&object);
-        self.shared.connection.send_datagram(datagram).map_err(|error| match error {
-            quinn::SendDatagramError::TooLarge => TrackSendError::TooLarge,
-            _ => TrackSendError::Ended,
-        })
+        match window.send_datagram(DatagramHeader { alias }.encode(&object)) {
+            Err(quinn::SendDatagramError::TooLarge) => Err(TrackSendError::TooLarge),
+            // The connection is lost, and either comes back or ends the track.
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
 impl LiveReceiver {
     pub(crate) fn new(shared: Arc<Shared>, track: RemoteTrack, datagrams: Inbox<Bytes>) -> Self {
-        let opener = Opener::new(&shared.keyring, track.member.leaf, track.track, track.kind);
+        let opener = Opener::new(&shared.keyring(), track.member.leaf, track.track, track.kind);
         let opener = ObjectOpener::new(Arc::clone(&shared), opener);
         Self { shared, track, opener, datagrams }
     }
@@ -112,13 +113,13 @@ impl LiveReceiver {
 
 impl Drop for LivePublisher {
     fn drop(&mut self) {
-        self.shared.unpublish(self.alias);
+        self.shared.unpublish(self.track);
     }
 }
 
 impl Drop for LiveReceiver {
     fn drop(&mut self) {
         self.datagrams.close();
-        self.shared.unsubscribe(self.track.alias);
+        self.shared.unsubscribe(self.track);
     }
 }

@@ -12,7 +12,7 @@ mod screens;
 pub use delivery::{Delivery, ReceiverPath};
 pub use live::{LiveObject, LivePublisher, LiveReceiver};
 pub(crate) use opening::ObjectOpener;
-pub(crate) use own::{OwnTrack, TrackState};
+pub(crate) use own::{OwnPath, OwnTrack, TrackState};
 pub use remote::RemoteTrack;
 pub use screen_publisher::{ScreenPublisher, Sent};
 pub use screen_receiver::{ReceivedFrame, ScreenReceiver};

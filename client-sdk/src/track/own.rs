@@ -1,4 +1,5 @@
 use super::Delivery;
+use crate::transport::SendWindow;
 use isi_e2ee::Sealer;
 use isi_wire::{TrackAlias, TrackId};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,8 @@ pub(crate) struct TrackState {
     keyframe_wanted: AtomicBool,
     ended: AtomicBool,
     changed: Notify,
+    /// `None` while the connection is lost.
+    path: Mutex<Option<OwnPath>>,
     delivery: watch::Sender<Option<Arc<Delivery>>>,
     /// Knows which report was the last that somebody has heard.
     heard: Mutex<watch::Receiver<Option<Arc<Delivery>>>>,
@@ -23,16 +26,23 @@ impl Default for TrackState {
             keyframe_wanted: AtomicBool::default(),
             ended: AtomicBool::default(),
             changed: Notify::default(),
+            path: Mutex::default(),
             delivery,
             heard: Mutex::new(heard),
         }
     }
 }
 
-/// A track that the relay has accepted.
+/// The connection that a track is published on, and what the relay calls it there.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnPath {
+    pub(crate) window: SendWindow,
+    pub(crate) alias: TrackAlias,
+}
+
+/// A track that the relay has accepted. Its sealer goes on when the connection is another.
 #[derive(Debug)]
 pub(crate) struct OwnTrack {
-    pub(crate) alias: TrackAlias,
     pub(crate) track: TrackId,
     pub(crate) sealer: Sealer,
     pub(crate) state: Arc<TrackState>,
@@ -60,6 +70,20 @@ impl TrackState {
         }
     }
 
+    /// The track is published, by this connection from now on.
+    pub(crate) fn connect(&self, path: OwnPath) {
+        *self.lock_path() = Some(path);
+    }
+
+    pub(crate) fn disconnect(&self) {
+        *self.lock_path() = None;
+    }
+
+    /// Where objects go now; nowhere while the connection is lost.
+    pub(crate) fn path(&self) -> Option<OwnPath> {
+        self.lock_path().clone()
+    }
+
     pub(crate) fn set_delivery(&self, delivery: Delivery) {
         self.delivery.send_replace(Some(Arc::new(delivery)));
     }
@@ -77,6 +101,11 @@ impl TrackState {
         // Fails only when the sender is gone, which is this.
         let _ = changes.changed().await;
         self.heard().borrow_and_update().clone()
+    }
+
+    // A poisoned lock means a panic elsewhere; the path is as valid as before.
+    fn lock_path(&self) -> MutexGuard<'_, Option<OwnPath>> {
+        self.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // A poisoned lock means a panic elsewhere; which report was heard is as valid as before.

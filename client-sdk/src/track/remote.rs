@@ -13,6 +13,11 @@ pub struct RemoteTrack {
 }
 
 impl RemoteTrack {
+    /// Whether it is the same track, whatever the relay calls it: by another connection it has another alias.
+    pub(crate) fn is_same(&self, other: Self) -> bool {
+        (self.member, self.track, self.kind) == (other.member, other.track, other.kind)
+    }
+
     /// Whose it is.
     #[must_use]
     pub const fn member(&self) -> MemberId {

@@ -1,21 +1,21 @@
-use super::{Delivery, OwnTrack, TrackState};
+use super::{Delivery, OwnPath, OwnTrack, TrackState};
 use crate::error::{Disconnected, TrackSendError};
 use crate::handle::Shared;
 use crate::limits::FRAME_WRITE_TIMEOUT;
 use crate::payload::{FramePlace, ScreenFrame};
 use crate::transport::{GroupWriter, Priority};
 use isi_e2ee::{SealError, SealMeta, Sealer};
-use isi_wire::{DeliveryClass, GroupHeader, TrackAlias, TrackId};
+use isi_wire::{DeliveryClass, GroupHeader, TrackId};
 use std::sync::Arc;
 use tokio::time::timeout;
 
 /// Sends the frames of a screen. Dropping it ends the track.
 ///
 /// A frame that is a keyframe begins a new group; the relay gives newcomers the newest group and throws older ones away.
+/// While the connection is lost frames are dropped; when it is back the track goes on with the next keyframe.
 #[derive(Debug)]
 pub struct ScreenPublisher {
     shared: Arc<Shared>,
-    alias: TrackAlias,
     track: TrackId,
     sealer: Sealer,
     state: Arc<TrackState>,
@@ -32,17 +32,17 @@ pub struct ScreenPublisher {
 pub enum Sent {
     /// It is on its way.
     Sent,
-    /// It was dropped, and so would all be that build on it: the connection does not keep up, or no keyframe came
-    /// before it. Send a keyframe next.
+    /// It was dropped, and so would all be that build on it: the connection does not keep up or is lost, or no keyframe
+    /// came before it. Send a keyframe next.
     Dropped,
 }
 
 impl ScreenPublisher {
     pub(crate) fn new(shared: Arc<Shared>, own: OwnTrack) -> Self {
-        let OwnTrack { alias, track, sealer, state } = own;
+        let OwnTrack { track, sealer, state } = own;
         // Nothing can be shown before a keyframe.
         let _ = state.want_keyframe();
-        Self { shared, alias, track, sealer, state, group: 0, index: 0, writer: None }
+        Self { shared, track, sealer, state, group: 0, index: 0, writer: None }
     }
 
     /// Whether the next frame should be a keyframe: a viewer came or lost its place, or a frame was dropped.
@@ -81,6 +81,11 @@ impl ScreenPublisher {
             let _ = self.state.want_keyframe();
             return Err(TrackSendError::OutOfTouch);
         }
+        let Some(path) = self.state.path() else {
+            self.writer = None;
+            let _ = self.state.want_keyframe();
+            return Ok(Sent::Dropped);
+        };
         if frame.keyframe {
             self.state.keyframe_comes();
             self.group += 1;
@@ -101,34 +106,38 @@ impl ScreenPublisher {
         self.index += 1;
         // Taken out while it is written: if this call is dropped, so is the writer, and its stream is reset.
         let writer = self.writer.take();
-        match timeout(FRAME_WRITE_TIMEOUT, self.write(writer, &object)).await {
+        match timeout(FRAME_WRITE_TIMEOUT, self.write(path, writer, &object)).await {
             Ok(Ok(writer)) => {
                 self.writer = Some(writer);
                 self.shared.screens.sent(frame);
                 Ok(Sent::Sent)
             }
-            // The relay or the time stopped this group; the next keyframe begins another.
-            Ok(Err(Disconnected::Done)) | Err(_) if !self.state.is_ended() => {
+            Ok(Err(_)) | Err(_) if self.state.is_ended() => Err(TrackSendError::Ended),
+            // The relay or the time stopped this group, or the connection is lost; the next keyframe begins another.
+            Ok(Err(_)) | Err(_) => {
                 let _ = self.state.want_keyframe();
                 Ok(Sent::Dropped)
             }
-            Ok(Err(_)) | Err(_) => Err(TrackSendError::Ended),
         }
     }
 
-    async fn write(&self, writer: Option<GroupWriter>, object: &[u8]) -> Result<GroupWriter, Disconnected> {
+    async fn write(
+        &self,
+        path: OwnPath,
+        writer: Option<GroupWriter>,
+        object: &[u8],
+    ) -> Result<GroupWriter, Disconnected> {
         let mut writer = match writer {
             Some(writer) => writer,
-            None => self.open_group().await?,
+            None => self.open_group(path).await?,
         };
         writer.object(object).await?;
         Ok(writer)
     }
 
-    async fn open_group(&self) -> Result<GroupWriter, Disconnected> {
-        let header =
-            GroupHeader { alias: self.alias, group: self.group, class: DeliveryClass::Media, offset: 0 };
-        GroupWriter::open(&self.shared.window, header, Priority::Media).await
+    async fn open_group(&self, OwnPath { window, alias }: OwnPath) -> Result<GroupWriter, Disconnected> {
+        let header = GroupHeader { alias, group: self.group, class: DeliveryClass::Media, offset: 0 };
+        GroupWriter::open(&window, header, Priority::Media).await
     }
 }
 
@@ -138,7 +147,7 @@ impl Drop for ScreenPublisher {
             writer.finish();
         }
         self.shared.screens.stop_sending(self.track);
-        self.shared.unpublish(self.alias);
+        self.shared.unpublish(self.track);
     }
 }
 

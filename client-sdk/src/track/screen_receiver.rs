@@ -54,7 +54,7 @@ struct Reading {
 impl ScreenReceiver {
     pub(crate) fn new(shared: Arc<Shared>, track: RemoteTrack, groups: Inbox<IncomingGroup>) -> Self {
         shared.screens.watch(track.member, track.track);
-        let opener = Opener::new(&shared.keyring, track.member.leaf, track.track, track.kind);
+        let opener = Opener::new(&shared.keyring(), track.member.leaf, track.track, track.kind);
         let opener = ObjectOpener::new(Arc::clone(&shared), opener);
         Self {
             shared,
@@ -78,7 +78,7 @@ impl ScreenReceiver {
 
     /// Asks the sender for a keyframe; the relay asks once for all who ask at the same time.
     pub fn request_keyframe(&self) {
-        self.shared.request_keyframe(self.track.alias);
+        self.shared.request_keyframe(self.track);
     }
 
     /// The next frame; `None` when the track or the session has ended. Objects that do not open are reported as
@@ -175,7 +175,7 @@ impl Drop for ScreenReceiver {
     fn drop(&mut self) {
         self.groups.close();
         self.shared.screens.stop_watching(self.track.member, self.track.track);
-        self.shared.unsubscribe(self.track.alias);
+        self.shared.unsubscribe(self.track);
     }
 }
 

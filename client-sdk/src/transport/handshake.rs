@@ -3,12 +3,17 @@ use crate::credentials::{ConnectionKey, TokenClaims};
 use crate::error::{Disconnected, JoinError};
 use crate::options::ConnectOptions;
 use isi_wire::limits::CONTROL_MESSAGE_BYTES_MAX;
-use isi_wire::{ClientMessage, ConnectionNonce, Joined, RelayMessage, StreamType, join_proof_message};
+use isi_wire::{
+    ClientMessage, ConnectionNonce, Incarnation, Joined, RelayMessage, StreamType, join_proof_message,
+};
 use quinn::Endpoint;
 use tokio::time::timeout;
 
 /// Label of the TLS exporter that binds a join proof to this connection, SPEC.md section 3.3.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-isi-join";
+
+/// Where to go on in the log: which life of it, and the first number that was not read.
+pub(crate) type Resume = Option<(Incarnation, u64)>;
 
 /// A joined connection.
 #[derive(Debug)]
@@ -39,10 +44,11 @@ pub(crate) async fn enter(
     token: &str,
     claims: &TokenClaims,
     key: &ConnectionKey,
+    resume: Resume,
 ) -> Result<(Link, Joined), JoinError> {
     let dialled = dial(options).await?;
     let connection = dialled.connection.clone();
-    match timeout(options.connect_timeout, join(options, token, claims, key, dialled)).await {
+    match timeout(options.connect_timeout, join(options, token, claims, key, resume, dialled)).await {
         Ok(Err(JoinError::Refused(reason))) => {
             Err(JoinError::Refused(close_reason(&connection).unwrap_or(reason)))
         }
@@ -56,6 +62,7 @@ async fn join(
     token: &str,
     claims: &TokenClaims,
     key: &ConnectionKey,
+    resume: Resume,
     Dialled { endpoint, connection }: Dialled,
 ) -> Result<(Link, Joined), JoinError> {
     let lost = |error: quinn::ConnectionError| JoinError::Refused(Disconnected::from_connection(&error));
@@ -79,7 +86,7 @@ async fn join(
         token: token.as_bytes().to_vec().into(),
         public_key: key.public_key(),
         proof: key.sign(&message),
-        resume: None,
+        resume,
     };
     control_out.push(|out| join.encode(out));
     control_out.flush().await.map_err(JoinError::Refused)?;

@@ -10,7 +10,7 @@ mod window;
 
 pub(crate) use dial::{Dialled, dial};
 pub(crate) use framed::FrameReader;
-pub(crate) use handshake::{Link, enter};
+pub(crate) use handshake::{Link, Resume, enter};
 pub(crate) use incoming::{Incoming, IncomingGroup, NextObject, Opened};
 pub(crate) use outgoing::{GroupWriter, OutQueue};
 pub use tls::TrustError;

@@ -1,4 +1,5 @@
-use quinn::{SendStream, WriteError};
+use bytes::Bytes;
+use quinn::{SendDatagramError, SendStream, WriteError};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +50,11 @@ impl SendWindow {
     /// Opens a stream, once the relay allows one more.
     pub(super) async fn open_uni(&self) -> Result<SendStream, quinn::ConnectionError> {
         self.connection.open_uni().await
+    }
+
+    /// Sends one datagram now or never.
+    pub(crate) fn send_datagram(&self, datagram: Bytes) -> Result<(), SendDatagramError> {
+        self.connection.send_datagram(datagram)
     }
 
     /// Writes what the window takes, as soon as it takes anything; gives how many bytes. Cancel safe.

@@ -3,9 +3,9 @@
 use isi_account::Role;
 use isi_certs_dev::DevCertificates;
 use isi_client::{
-    AdmitPolicy, ConnectionKey, Credentials, Disconnected, Event, JoinError, Session, TrustAnchors,
+    AdmitPolicy, ConnectionKey, Credentials, Disconnected, Event, JoinError, Reconnect, Session, TrustAnchors,
 };
-use isi_testkit::{World, unix_seconds, within};
+use isi_testkit::{Person, World, unix_seconds, within};
 use std::time::Duration;
 
 #[tokio::test]
@@ -137,7 +137,11 @@ async fn a_relay_that_is_not_there_is_unreachable() {
 #[tokio::test]
 async fn a_relay_that_shuts_down_says_so() {
     let world = World::start();
-    let mut root = world.create().await;
+    let mut options = world.options();
+    options.reconnect = Reconnect::Never;
+    let created = Session::create(options, world.credentials(Role::Organizer, "root"), world.issuers());
+    let (session, events) = within(created).await.unwrap();
+    let mut root = Person { session, events };
     tokio::spawn(world.relay.stop());
     let why = root
         .hear(|event| match event {

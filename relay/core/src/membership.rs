@@ -20,7 +20,7 @@ impl Session {
     /// Lets somebody in whose token and proof the shell has verified, and tells the others. The answer is the
     /// first thing to write to the new control stream.
     ///
-    /// Entries of the log since `resume` follow, if it names this life of the log.
+    /// Entries of the log since `resume` follow; all there are, if it names another life of the log.
     ///
     /// # Errors
     /// [`JoinRefused`]: close the connection with its code.

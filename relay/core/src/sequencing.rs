@@ -236,9 +236,8 @@ impl Session {
     /// Puts before somebody who has come back what it has missed, and tells what is gone.
     pub(crate) fn resume_log(&mut self, key: Key<Participant>, resume: Option<(Incarnation, u64)>) {
         let Some((incarnation, next)) = resume else { return };
-        if incarnation != self.log.position().incarnation {
-            return;
-        }
+        // All of another life is news.
+        let next = if incarnation == self.log.position().incarnation { next } else { 1 };
         let peer = &self.peers.all[key];
         let complete_from = self.log.complete_from();
         let came_back = |readers| match readers {

@@ -162,6 +162,20 @@ impl Invitations {
         self.known.get(&id)
     }
 
+    /// The newest that lets in anybody any number of times.
+    pub(super) fn open_to_all(
+        &self,
+        now: UnixSeconds,
+        root_is_in: impl Fn(&Invitation) -> bool,
+    ) -> Option<&Invitation> {
+        let is_open = |known: &&Known| {
+            known.options.subject.is_none()
+                && known.status(now, root_is_in(&known.invitation)) == InvitationStatus::Open
+        };
+        let newest = self.known.values().filter(is_open).max_by_key(|known| known.number)?;
+        Some(&newest.invitation)
+    }
+
     pub(super) fn open_count(&self, now: UnixSeconds) -> usize {
         let open = |known: &&Known| known.status(now, true) == InvitationStatus::Open;
         self.known.values().filter(open).count()

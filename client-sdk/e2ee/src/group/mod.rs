@@ -9,6 +9,7 @@ mod inviting;
 mod join;
 mod merge;
 mod refused;
+mod rejoin;
 mod signing;
 mod stage;
 
@@ -24,6 +25,7 @@ pub use inviting::InviteError;
 pub(crate) use join::Expectation;
 pub use join::WelcomeRefused;
 pub use refused::JoinRequestRefused;
+pub use rejoin::RejoinError;
 pub use stage::{StageError, Staged};
 
 use crate::codes::{PairCode, SessionCode};

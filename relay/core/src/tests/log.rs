@@ -263,16 +263,16 @@ fn a_welcome_waits_for_a_joiner_who_lost_its_connection() {
 }
 
 #[test]
-fn without_resume_or_in_another_life_the_log_begins_now() {
+fn without_resume_the_log_begins_now_and_with_that_of_another_life_at_its_beginning() {
     let mut world = World::with(1);
     say(&mut world, 1, Audience::Everyone);
     let joined = world.join(params(2));
     assert_eq!((joined.next_sequence, joined.position), (2, position(0)));
-    let other = Some((Incarnation([9; 16]), 1));
+    let other = Some((Incarnation([9; 16]), 7));
     world.join(JoinParams { resume: other, ..params(3) });
     world.join(JoinParams { resume: Some((INCARNATION, u64::MAX)), ..params(4) });
-    for who in [2, 3, 4] {
-        assert_eq!(read(&mut world, who), []);
+    for (who, entries) in [(2, &[][..]), (3, &[1]), (4, &[])] {
+        assert_eq!(read(&mut world, who), entries);
         assert_eq!(gaps(&world, who), []);
     }
 }
