@@ -55,6 +55,19 @@ pub struct Relay {
     running: JoinHandle<()>,
 }
 
+/// What is left of a relay: its name and its keys.
+pub struct StoppedRelay {
+    certificates: DevCertificates,
+    account: AccountKey,
+}
+
+impl StoppedRelay {
+    /// Starts the node that the test makes of a configuration with the default limits.
+    pub fn start_on(self, bind: impl FnOnce(Config) -> Node) -> Relay {
+        Relay::begin(self, bind)
+    }
+}
+
 impl Relay {
     /// Starts one with the default limits.
     pub fn start() -> Self {
@@ -72,7 +85,13 @@ impl Relay {
     /// Starts the node that the test makes of a configuration with the default limits: on a simulated network, say.
     pub fn start_on(bind: impl FnOnce(Config) -> Node) -> Self {
         let certificates = DevCertificates::generate().unwrap();
-        let account = AccountKey::generate().unwrap();
+        StoppedRelay { certificates, account: AccountKey::generate().unwrap() }.start_on(bind)
+    }
+
+    fn begin(
+        StoppedRelay { certificates, account }: StoppedRelay,
+        bind: impl FnOnce(Config) -> Node,
+    ) -> Self {
         let tls = TlsConfig::from_memory(certificates.chain_der(), certificates.private_key_der());
         let admission = AdmissionConfig::for_loopback(KeySource::Inline(account.jwks().to_json().to_owned()));
         let node = bind(Config::for_loopback(tls, admission));
@@ -97,10 +116,12 @@ impl Relay {
         self.certificates.ca_pem().into_bytes()
     }
 
-    /// Stops the relay and waits until it has stopped.
-    pub async fn stop(mut self) {
+    /// Stops the relay and waits until it has stopped. What is left can be started again as the same relay, which knows
+    /// nothing of before.
+    pub async fn stop(mut self) -> StoppedRelay {
         drop(self.shutdown.take());
         self.running.await.unwrap();
+        StoppedRelay { certificates: self.certificates, account: self.account }
     }
 
     /// Claims for this relay with the usual rights of the role.

@@ -29,7 +29,7 @@ pub(super) struct Presence {
     before: VecDeque<ParticipantId>,
     /// Sent by a connection of before and not answered. At most as many as requests may wait.
     unanswered: VecDeque<Unanswered>,
-    publishing: Vec<Box<Publishing>>,
+    publishing: Vec<Publishing>,
     /// Where the log's last commit stood when the connection began: whoever has not read it has missed something.
     handshake_to_reach: u64,
     /// The relay gives no mark: the log counts as read when that commit was.
@@ -131,7 +131,7 @@ impl State {
             Pending::Append(append) => self.presence.unanswered.push_back(Unanswered::Append(append)),
             Pending::Record => self.presence.unanswered.push_back(Unanswered::Record),
             Pending::Publish(publishing) if publishing.then.survives() => {
-                self.presence.publishing.push(publishing);
+                self.presence.publishing.push(*publishing);
             }
             Pending::Publish(publishing) => {
                 self.publish_failed(publishing.then, RequestError::Interrupted.into());
@@ -252,7 +252,7 @@ impl State {
         self.tracks_reconnected();
         for publishing in std::mem::take(&mut self.presence.publishing) {
             let (track, kind) = (publishing.track, publishing.kind);
-            self.request(Pending::Publish(publishing), |request| ClientMessage::Publish {
+            self.request(Pending::Publish(Box::new(publishing)), |request| ClientMessage::Publish {
                 request,
                 track,
                 kind,

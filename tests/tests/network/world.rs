@@ -40,6 +40,14 @@ pub(crate) const fn host(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, 1, number))
 }
 
+/// Binds a node at [`RELAY`].
+pub(crate) fn node_on(network: &Network) -> impl FnOnce(isi_relay::Config) -> Node {
+    let at = SocketAddr::new(RELAY, 4433);
+    let socket = network.socket(at).unwrap();
+    let endpoint = network.endpoint_config(at);
+    |config| Node::bind_abstract(config, endpoint, socket, Arc::new(SimRuntime)).unwrap()
+}
+
 impl World {
     pub(crate) fn start() -> Self {
         Self::with_seed(seed_or(1))
@@ -48,11 +56,7 @@ impl World {
     pub(crate) fn with_seed(seed: u64) -> Self {
         let network = Network::new(seed);
         network.set_default(GOOD);
-        let at = SocketAddr::new(RELAY, 4433);
-        let socket = network.socket(at).unwrap();
-        let endpoint = network.endpoint_config(at);
-        let bind = |config| Node::bind_abstract(config, endpoint, socket, Arc::new(SimRuntime)).unwrap();
-        Self { relay: Relay::start_on(bind), network, session: new_session() }
+        Self { relay: Relay::start_on(node_on(&network)), network, session: new_session() }
     }
 
     /// Somebody who publishes and receives, at the host with this number.
