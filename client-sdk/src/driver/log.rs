@@ -93,6 +93,8 @@ impl State {
         if went {
             self.end_parked(|parked| parked.route.track.member == member);
         }
-        self.expel(member, if went { ExpelReason::Went } else { ExpelReason::Lost });
+        // Whoever had it kicked makes the commit; others step in later.
+        let left = reason == LeaveReason::Left;
+        self.expel(member, if left { ExpelReason::Went } else { ExpelReason::Lost });
     }
 }
