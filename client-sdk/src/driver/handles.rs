@@ -74,7 +74,7 @@ impl Calls {
         while let Ok(notice) = notices.try_recv() {
             state.handle_notice(notice);
         }
-        if state.is_online() || needs_no_relay(&command) {
+        if state.takes_calls() || needs_no_relay(&command) {
             state.handle_command(command);
         } else {
             self.held.push_back(command);
@@ -83,7 +83,7 @@ impl Calls {
 
     /// The connection is back: what was held has its turn.
     pub(super) fn release(&mut self, state: &mut State) {
-        while state.is_online()
+        while state.takes_calls()
             && let Some(command) = self.held.pop_front()
         {
             state.handle_command(command);

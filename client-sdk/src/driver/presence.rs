@@ -77,6 +77,11 @@ impl State {
         self.presence.is_online()
     }
 
+    /// Whether calls can be served: the connection is there, and who was let in again has an organizer's word.
+    pub(super) fn takes_calls(&self) -> bool {
+        self.is_online() && self.watching.standing().confirmed
+    }
+
     /// Where to go on in the log.
     pub(super) const fn resume_at(&self) -> (Incarnation, u64) {
         (self.position.incarnation, self.presence.next_entry)

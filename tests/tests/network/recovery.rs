@@ -83,7 +83,7 @@ async fn what_was_sent_when_the_connection_was_lost_arrives_once() {
     // Now it does not get there.
     meeting.plug(ONE, false);
     let plug = async {
-        sleep(seconds(20)).await;
+        sleep(seconds(12)).await;
         meeting.plug(ONE, true);
     };
     let (second, ()) = tokio::join!(meeting.one.session.send("lost at first"), plug);
@@ -119,7 +119,8 @@ async fn whoever_stays_away_is_taken_out_and_gives_up() {
     sleep(seconds(50)).await;
     meeting.root.hear(|event| matches!(event, Event::MemberLeft(who) if *who == one).then_some(())).await;
     let heard = events(&mut meeting.one).await;
-    assert!(matches!(heard[..], [.., Event::ConnectionLost { why: Disconnected::Lost }]), "{heard:?}");
+    let lost = |event: &Event| matches!(event, Event::ConnectionLost { why: Disconnected::Lost });
+    assert_eq!(heard.iter().filter(|event| lost(event)).count(), 1, "{heard:?}");
     sleep(seconds(30)).await;
     let heard = events(&mut meeting.one).await;
     assert!(matches!(heard[..], [.., Event::Ended(Disconnected::Lost)]), "{heard:?}");
