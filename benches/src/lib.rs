@@ -3,4 +3,5 @@
 pub mod duel;
 pub mod fanout;
 pub mod floor;
+pub mod membership;
 pub mod stock;

@@ -14,6 +14,14 @@ pub fn monotonic_ns() -> u64 {
     seconds * SECOND_NS + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
+/// Nanoseconds of CPU time that this thread has used.
+#[must_use]
+pub fn thread_cpu_ns() -> u64 {
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(used.tv_sec).unwrap_or(0);
+    seconds * SECOND_NS + u64::try_from(used.tv_nsec).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

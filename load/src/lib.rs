@@ -6,6 +6,7 @@
 pub mod client;
 pub mod clock;
 pub mod latency;
+pub mod membership;
 pub mod process;
 pub mod row;
 pub mod stamp;

@@ -15,6 +15,7 @@ const EXAMPLES: &str = "Examples:
   isi load --load messages --receivers 8 --json
   isi load --preset screen-share --slow stopped,tenth,reconnecting --repeat 5
   isi load --joins 2000 --joins-per-second 500
+  isi load --joins 100 --members 1000        100 people ask within a second to be let into a group of 1,000
   isi load --idle 2000 --sessions 200
   isi load --sweep receivers=1,2,4,8,16,32,64 --html scaling.html
   isi load isi://127.0.0.1:4433 --account here --relay-pid 4711 --processes 2
@@ -67,7 +68,10 @@ pub struct LoadArgs {
     /// Only joins: so many come in and leave
     #[arg(long, conflicts_with_all = ["load", "preset", "slow", "idle"], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub joins: Option<u32>,
-    /// Joins that begin per second [default: as fast as it goes]
+    /// The joins are into one end-to-end encrypted group that has so many members: an organizer lets them in
+    #[arg(long, requires = "joins", conflicts_with = "sessions", value_parser = clap::value_parser!(u32).range(2..=2047))]
+    pub members: Option<u32>,
+    /// Joins that begin per second [default: as fast as it goes; into a group all within a second]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub joins_per_second: Option<u32>,
     /// Only people who come in and do nothing

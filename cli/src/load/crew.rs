@@ -3,6 +3,7 @@
 use std::{process::Stdio, time::Duration};
 
 use isi_load::{
+    membership::Admissions,
     process::pin_current_thread,
     workload::{Joins, Measure, Outcome, PartOutcome, Progress, Sessions, Share},
 };
@@ -110,6 +111,20 @@ impl Crew {
         let mut sum = Joins::default();
         self.each(pick, progress).await?.into_iter().for_each(|joins| sum.merge(joins));
         Ok(sum)
+    }
+
+    /// Has people ask to be let in, from `measure`'s beginning on, and waits until all are in.
+    ///
+    /// # Errors
+    /// The first loader's that could not.
+    pub async fn admit(&mut self, measure: Measure) -> Result<Admissions, Failure> {
+        self.order(&Order::Begin(measure)).await?;
+        let pick = |note: Note| match note {
+            Note::Admitted(admissions) => Some(*admissions),
+            _ => None,
+        };
+        // One process has all of them: committer, member and newcomers are threads of it.
+        Ok(self.each(pick, |_| {}).await?.into_iter().next().unwrap_or_default())
     }
 
     /// Has all leave, and waits until they have ended.

@@ -5,7 +5,8 @@ use std::{io::Write, sync::Arc, time::Duration};
 use isi_account::AccountKey;
 use isi_load::{
     client::{ClientError, Dialler, SetUpError, Target, Trust},
-    workload::{JoinLoad, Joins, LoadError, Measure, Outcome, Runner, Sessions, Share, Workload},
+    membership::{AdmissionError, AdmissionLoad, Dial, Scene},
+    workload::{JoinLoad, Joins, LoadError, Measure, Outcome, Progress, Runner, Sessions, Share, Workload},
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{io::BufReader, sync::mpsc};
@@ -49,8 +50,12 @@ pub async fn run() -> Result<(), Failure> {
 /// Ends early when the parent is gone.
 async fn serve(orders: &mut mpsc::Receiver<Order>) -> Result<(), Failure> {
     let Some(Order::Enter { to, work, sessions, share }) = orders.recv().await else { return Ok(()) };
+    if let Work::Admissions(load) = work {
+        return admissions(*to, load, sessions, orders).await;
+    }
     let dialler = Arc::new(dialler(*to)?);
     match work {
+        Work::Admissions(_) => Ok(()),
         Work::Traffic(load) => traffic(dialler, load, sessions, share, orders).await,
         Work::Joins(load) => joins(&dialler, &load, sessions, share, orders).await,
     }
@@ -105,6 +110,28 @@ async fn joins(
     Ok(())
 }
 
+async fn admissions(
+    to: Destination,
+    load: AdmissionLoad,
+    sessions: Sessions,
+    orders: &mut mpsc::Receiver<Order>,
+) -> Result<(), Failure> {
+    let account = account_of(&to)?;
+    let dial: Arc<Dial> = Arc::new(dial_of(to)?);
+    let entering = Scene::enter(load, sessions.id(0), account, dial);
+    let nothing_new = || tell(&Note::Progress(Progress::default()));
+    let scene = watched(entering, nothing_new).await.map_err(|error| admission_failure(&error))?;
+    tell(&Note::Ready);
+    let Some(Order::Begin(Measure { begin_ns, .. })) = orders.recv().await else { return Ok(()) };
+    let admitted = tokio::select! {
+        admitted = watched(scene.run(begin_ns), nothing_new) => admitted,
+        _leave = orders.recv() => return Ok(()),
+    };
+    tell(&Note::Admitted(Box::new(admitted.map_err(|error| admission_failure(&error))?)));
+    let _leave = orders.recv().await;
+    Ok(())
+}
+
 /// Tells how it goes while it goes.
 async fn watched<T>(work: impl Future<Output = T>, mut tell: impl FnMut()) -> T {
     let mut work = std::pin::pin!(work);
@@ -125,11 +152,24 @@ fn tell(note: &Note) {
 }
 
 fn dialler(to: Destination) -> Result<Dialler, Failure> {
+    dial_of(to)?().map_err(|error| set_up_failure(&error))
+}
+
+/// What makes a dialler as often as it is called.
+fn dial_of(to: Destination) -> Result<impl Fn() -> Result<Dialler, SetUpError>, Failure> {
+    account_of(&to)?;
     let Destination { address, server_name, origin, ca_pem, account } = to;
-    let account = AccountKey::from_jwk(&account).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let trust = if ca_pem.is_empty() { Trust::System } else { Trust::Pem(ca_pem) };
-    Dialler::new(Target { address, server_name, origin }, &trust, account, sockets_max())
-        .map_err(|error| set_up_failure(&error))
+    let (target, sockets_max) = (Target { address, server_name, origin }, sockets_max());
+    Ok(move || {
+        // Read above already.
+        let account = AccountKey::from_jwk(&account).map_err(|_| SetUpError::NoKey)?;
+        Dialler::new(target.clone(), &trust, account, sockets_max)
+    })
+}
+
+fn account_of(to: &Destination) -> Result<AccountKey, Failure> {
+    AccountKey::from_jwk(&to.account).map_err(|error| Failure::of(Exit::Usage, &error))
 }
 
 /// As many sockets as the system lets this process have, within reason.
@@ -145,6 +185,17 @@ fn sockets_max() -> usize {
 
 fn set_up_failure(error: &SetUpError) -> Failure {
     Failure::of(Exit::Usage, error)
+}
+
+fn admission_failure(error: &AdmissionError) -> Failure {
+    let exit = match error {
+        AdmissionError::Client(ClientError::Socket(_))
+        | AdmissionError::SetUp(_)
+        | AdmissionError::Thread(_) => Exit::Usage,
+        AdmissionError::Client(_) => Exit::Relay,
+        AdmissionError::Crowd(_) => Exit::ChecksFailed,
+    };
+    Failure::of(exit, error)
 }
 
 fn load_failure(error: &LoadError) -> Failure {

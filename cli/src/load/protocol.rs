@@ -3,8 +3,9 @@
 
 use std::net::SocketAddr;
 
-use isi_load::workload::{
-    JoinLoad, Joins, Measure, Outcome, PartOutcome, Progress, Sessions, Share, Workload,
+use isi_load::{
+    membership::{AdmissionLoad, Admissions},
+    workload::{JoinLoad, Joins, Measure, Outcome, PartOutcome, Progress, Sessions, Share, Workload},
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,8 @@ pub enum Work {
     Traffic(Workload),
     /// People who come in, and go or stay.
     Joins(JoinLoad),
+    /// People who ask to be let into a group.
+    Admissions(AdmissionLoad),
 }
 
 /// From the parent to a loader.
@@ -70,6 +73,8 @@ pub enum Note {
     Outcome(Box<Outcome>),
     /// The joins are done.
     Joined(Box<Joins>),
+    /// Whoever asked is in.
+    Admitted(Box<Admissions>),
     /// It cannot go on.
     Failed {
         /// How the command shall end.

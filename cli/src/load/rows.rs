@@ -8,6 +8,8 @@ use isi_load::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+mod admissions;
+
 use super::{
     run::{Ran, Run},
     watch::Look,
@@ -57,6 +59,7 @@ pub fn tell(run: &Run) -> Told {
     match &run.result {
         Ran::Traffic(load, outcome) => tell_traffic(run, load, outcome),
         Ran::Joins(load, joins) => tell_joins(run, load, joins),
+        Ran::Admissions(load, admissions) => admissions::tell(run, load, admissions),
     }
 }
 

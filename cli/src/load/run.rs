@@ -2,6 +2,7 @@
 
 use isi_load::{
     clock::monotonic_ns,
+    membership::{AdmissionLoad, Admissions},
     process::cores,
     workload::{JoinLoad, Joins, Measure, Outcome, Sessions, Workload},
 };
@@ -51,6 +52,8 @@ pub enum Ran {
     Traffic(Workload, Box<Outcome>),
     /// Joins.
     Joins(JoinLoad, Box<Joins>),
+    /// Joins to a group.
+    Admissions(AdmissionLoad, Box<Admissions>),
 }
 
 /// Which cores are whose: the load's, and the relay's when it is our own. To be asked for once: runs pin this thread.
@@ -79,7 +82,8 @@ impl Places {
 /// When it did not come about; that the load was not reached is no error here.
 pub async fn run(args: &LoadArgs, work: &Work, places: &Places) -> Result<Run, Failure> {
     let relay = Relay::find(args, places.relay).await?;
-    let crew = Crew::start(args.processes, &places.load)?;
+    let processes = if matches!(work, Work::Admissions(_)) { 1 } else { args.processes };
+    let crew = Crew::start(processes, &places.load)?;
     let ran = carry(args, work, &relay, crew).await;
     relay.end().await;
     ran
@@ -94,6 +98,7 @@ async fn carry(args: &LoadArgs, work: &Work, relay: &Relay, mut crew: Crew) -> R
     let ran = match work {
         Work::Traffic(load) => traffic(args, load, relay, &mut crew, &mut line).await,
         Work::Joins(load) => joins(args, load, relay, &mut crew, &mut line).await,
+        Work::Admissions(load) => admissions(*load, relay, &mut crew).await,
     };
     line.clear();
     crew.end().await;
@@ -134,6 +139,16 @@ async fn joins(
     }
     let measure = Measure { begin_ns: before.at_ns, end_ns: monotonic_ns(), ..measure };
     Ok(Run { system: relay.system.clone(), measure, looks, result: Ran::Joins(*load, Box::new(joins)) })
+}
+
+async fn admissions(load: AdmissionLoad, relay: &Relay, crew: &mut Crew) -> Result<Run, Failure> {
+    let before = look(relay.pid, relay.admin).await;
+    let measure = measure_of(LEAD_NS, JOINS_NS_MAX);
+    let admitted = crew.admit(measure).await?;
+    let after = look(relay.pid, relay.admin).await;
+    let measure = Measure { begin_ns: before.at_ns, end_ns: after.at_ns, ..measure };
+    let result = Ran::Admissions(load, Box::new(admitted));
+    Ok(Run { system: relay.system.clone(), measure, looks: vec![before, after], result })
 }
 
 fn measure_of(lead_ns: u64, length_ns: u64) -> Measure {

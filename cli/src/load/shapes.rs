@@ -1,6 +1,9 @@
 //! From arguments to a load.
 
-use isi_load::workload::{JoinLoad, Kind, Pace, Part, Preset, Slow, Workload};
+use isi_load::{
+    membership::AdmissionLoad,
+    workload::{JoinLoad, Kind, Pace, Part, Preset, Slow, Workload},
+};
 
 use super::{args::LoadArgs, protocol::Work};
 use crate::failure::{Exit, Failure};
@@ -54,6 +57,9 @@ const fn shape(name: &'static str, kind: Kind, receivers: u32, bytes: u32, fps: 
 pub fn work(args: &LoadArgs) -> Result<Work, Failure> {
     let people = args.joins.or(args.idle);
     let Some(joins) = people else { return workload(args).map(Work::Traffic) };
+    if let Some(members) = args.members {
+        return admissions(args, members, joins);
+    }
     let sessions = args.sessions.unwrap_or(joins.div_ceil(IDLE_SESSION_PEOPLE)).min(joins);
     if args.idle.is_some() && joins.div_ceil(sessions) > SESSION_PEOPLE_MAX {
         return Err(too_many_in_a_session(joins.div_ceil(sessions)));
@@ -64,6 +70,16 @@ pub fn work(args: &LoadArgs) -> Result<Work, Failure> {
         sessions,
         stay: args.idle.is_some(),
     }))
+}
+
+fn admissions(args: &LoadArgs, members: u32, joins: u32) -> Result<Work, Failure> {
+    let people = members.saturating_add(joins);
+    if people > SESSION_PEOPLE_MAX {
+        return Err(too_many_in_a_session(people));
+    }
+    // Everybody within a second, unless it is said otherwise.
+    let per_second = args.joins_per_second.unwrap_or(joins);
+    Ok(Work::Admissions(AdmissionLoad { members, joins, per_second }))
 }
 
 fn workload(args: &LoadArgs) -> Result<Workload, Failure> {
@@ -177,7 +193,7 @@ mod tests {
     fn traffic(arguments: &[&str]) -> Workload {
         match parsed(arguments).unwrap() {
             Work::Traffic(load) => load,
-            Work::Joins(joins) => panic!("{joins:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -212,9 +228,17 @@ mod tests {
             &["--load", "chat", "--saturate"],
             &["--load", "events", "--senders", "2"],
             &["--idle", "5000", "--sessions", "2"],
+            &["--joins", "1000", "--members", "1100"],
         ] {
             assert_eq!(parsed(wrong).unwrap_err().exit(), Exit::Usage, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn people_ask_a_group_to_be_let_in_within_a_second() {
+        let admissions = parsed(&["--joins", "100", "--members", "1000"]).unwrap();
+        let expected = AdmissionLoad { members: 1000, joins: 100, per_second: 100 };
+        assert_eq!(admissions, Work::Admissions(expected));
     }
 
     #[test]

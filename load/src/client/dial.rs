@@ -2,7 +2,7 @@ use super::control::Control;
 use super::tls::client_crypto;
 use super::{Client, ClientError, SetUpError, Trust, join};
 use aws_lc_rs::signature::Ed25519KeyPair;
-use isi_account::AccountKey;
+use isi_account::{AccountKey, Role};
 use isi_wire::SessionId;
 use quinn::{
     ClientConfig, Connection, Endpoint, EndpointConfig, IdleTimeout, TokioRuntime, TransportConfig, VarInt,
@@ -87,10 +87,18 @@ impl Dialler {
     /// # Errors
     /// [`ClientError`]; [`Unreachable`](ClientError::Unreachable) also when the relay takes longer than 10 s.
     pub async fn join(&self, session: SessionId) -> Result<Client, ClientError> {
+        self.join_as(session, Role::Participant).await
+    }
+
+    /// The same with another role; only organizers may commit.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub async fn join_as(&self, session: SessionId, role: Role) -> Result<Client, ClientError> {
         let joined = async {
             let connection = self.connect().await?;
             let control = Control::open(&connection).await?;
-            join::enter(self, connection, control, session).await
+            join::enter(self, connection, control, session, role).await
         };
         timeout(JOIN_TIMEOUT, joined).await.unwrap_or(Err(ClientError::Unreachable))
     }

@@ -3,8 +3,8 @@ use super::{ClientError, Dialler};
 use aws_lc_rs::signature::KeyPair as _;
 use isi_account::{AccountKey, Role, TokenClaims};
 use isi_wire::{
-    Audience, ClientMessage, ConnectionNonce, DeliveryClass, ParticipantId, RelayMessage, SessionId,
-    TrackAlias, TrackId, TrackInfo, TrackKind, join_proof_message,
+    Audience, ClientMessage, ConnectionNonce, DeliveryClass, LogPosition, ParticipantId, RelayMessage,
+    SessionId, TrackAlias, TrackId, TrackInfo, TrackKind, join_proof_message,
 };
 use quinn::{Connection, VarInt};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct Client {
     /// Tracks of others, heard of and not yet looked at by [`attend`](Client::attend).
     pub(super) heard: Vec<TrackInfo>,
     pub(super) tokens: Tokens,
+    /// Where the log stood.
+    pub(super) position: LogPosition,
     tracks: u32,
 }
 
@@ -100,6 +102,7 @@ pub(super) async fn enter(
     connection: Connection,
     mut control: Control,
     session: SessionId,
+    role: Role,
 ) -> Result<Client, ClientError> {
     let nonce = ConnectionNonce(random()?);
     control.say(&ClientMessage::Hello { nonce }).await?;
@@ -109,7 +112,7 @@ pub(super) async fn enter(
     let (jti, subject) = (hex(&random::<16>()?), hex(&random::<8>()?));
     let public_key = dialler.key.public_key().as_ref().try_into().map_err(|_| ClientError::NoRandomness)?;
     let origin = &dialler.target().origin;
-    let claims = TokenClaims::new(Role::Participant, origin, session, &subject, &public_key)
+    let claims = TokenClaims::new(role, origin, session, &subject, &public_key)
         .limits(BITS_PER_SECOND_MAX, TRACKS_MAX);
     let tokens = Tokens { account: Arc::clone(&dialler.account), claims: claims.jti(&jti) };
     let mut exporter = [0; 32];
@@ -128,6 +131,7 @@ pub(super) async fn enter(
         participant: joined.participant,
         heard: joined.tracks,
         tokens,
+        position: joined.position,
         tracks: 0,
     })
 }
