@@ -1,4 +1,4 @@
-//! Join, leave, remove, update and rejoin in groups of 10, 100 and 1,000: criterion times each whole, a table at the end
+//! Join, leave, remove, update and rejoin in groups of 10, 100 and 1,000: criterion takes the CPU time of each whole, a table at the end
 //! has who worked how long on it, what it takes in bytes, and what a member's state takes in memory. One line of JSON follows.
 //!
 //! The groups grew by commits without path, and only two members are there to update anything: commits with path are at
@@ -71,7 +71,7 @@ fn table(changes: &[(Change, usize, Ledger)], states: &[(usize, State)]) {
         println!("{request:>10}{commit:>10}{welcome:>10}");
     }
     println!("\na member's state, counted when it is let in");
-    println!("{:>8}{:>14}{:>20}", "members", "held KiB", "at most KiB, joining");
+    println!("{:>8}{:>14}{:>20}", "members", "held KiB", "most KiB, joining");
     for (members, state) in states {
         println!("{members:>8}{:>14}{:>20}", state.held_bytes / 1024, state.peak_bytes / 1024);
     }
