@@ -16,9 +16,10 @@ pub const SWITCH_DELAY_MS: u64 = 300;
 /// How long after its successor's merge an epoch still opens media, live, log and bulk objects, in
 /// milliseconds.
 pub const EPOCH_GRACE_MS: u64 = 5_000;
-/// How long after its successor's merge the directly previous epoch still opens input and leases, in
-/// milliseconds. Never zero: an add-only commit would lose the key events in flight, and a lost release is a
-/// key that stays down. A removed member does not profit, its keys go with the merge.
+/// How long after its successor's merge an epoch still opens input and leases, in milliseconds. Never zero: an
+/// add-only commit would lose the key events in flight, and a lost release is a key that stays down. However many
+/// commits came meanwhile: while many join there are four a second, and a round trip may be longer than two of
+/// them are apart. A removed member does not profit, its keys go with the merge.
 pub const INPUT_GRACE_MS: u64 = 1_000;
 /// Most epochs kept at once: a commit every 250 ms for [`EPOCH_GRACE_MS`], and some. The oldest goes first.
 pub const EPOCHS_KEPT_MAX: usize = 32;

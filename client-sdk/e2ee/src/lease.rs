@@ -95,8 +95,8 @@ impl Keyring {
         Ok(sign(epoch, LEASE_LABEL, |body| terms.write(body)))
     }
 
-    /// Checks a lease that is said to come from `driven`. Of the epoch before the newest one it counts for
-    /// [`INPUT_GRACE_MS`](crate::INPUT_GRACE_MS).
+    /// Checks a lease that is said to come from `driven`. Of an older epoch it counts for
+    /// [`INPUT_GRACE_MS`](crate::INPUT_GRACE_MS) after the next one began.
     ///
     /// # Errors
     /// [`LeaseError`]: ignore the lease.

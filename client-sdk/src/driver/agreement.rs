@@ -3,8 +3,9 @@ use isi_e2ee::{Group, LeafIndex, PrivateContext, PrivateKeys, PrivateReceiver};
 use std::collections::VecDeque;
 use zeroize::Zeroizing;
 
-/// Epochs whose PSK a receiver keeps: the sender may have agreed one or two commits ago.
-const PSK_EPOCHS_MAX: usize = 4;
+/// Epochs whose PSK a receiver keeps: the sender may have agreed a second ago, and while many join there are four
+/// commits a second.
+const PSK_EPOCHS_MAX: usize = 8;
 
 /// The receiving side of a lease or a private conversation: its key, and the PSKs of the newest epochs. All of it goes
 /// when the lease or conversation ends.

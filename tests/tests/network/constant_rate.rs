@@ -72,8 +72,7 @@ async fn watched(types: bool, every: Duration) -> Vec<(Duration, usize)> {
         assert_eq!(apply(&mut two.applied, sent.len()).await, sent);
     }
     sleep_until(until).await;
-    let seen = wire.lock().unwrap().clone();
-    seen
+    wire.lock().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]

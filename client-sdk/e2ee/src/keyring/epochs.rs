@@ -109,9 +109,8 @@ impl Epochs {
             return Err(EpochMiss::Unknown);
         }
         let place = self.kept.iter().rposition(|epoch| epoch.number == number).ok_or(EpochMiss::Old)?;
-        let is_previous = place + 2 == self.kept.len();
         let epoch = self.kept.get_mut(place).ok_or(EpochMiss::Old)?;
-        if epoch.opens(kind, is_previous, now) { Ok(epoch) } else { Err(EpochMiss::Old) }
+        if epoch.opens(kind, now) { Ok(epoch) } else { Err(EpochMiss::Old) }
     }
 
     /// Drops epochs whose grace is over; returns the oldest one left if any went.
@@ -189,11 +188,10 @@ impl Epoch {
         ObjectKey::derive(&self.base, SframeHeader::compose_key_id(track, leaf.0, self.number))
     }
 
-    fn opens(&self, kind: TrackKind, is_previous: bool, now: MonotonicMs) -> bool {
+    fn opens(&self, kind: TrackKind, now: MonotonicMs) -> bool {
         let Some(superseded_at) = self.superseded_at else { return true };
         let grace_ms = match kind {
-            TrackKind::Input if is_previous => INPUT_GRACE_MS,
-            TrackKind::Input => 0,
+            TrackKind::Input => INPUT_GRACE_MS,
             TrackKind::Screen
             | TrackKind::Message
             | TrackKind::Audio
