@@ -146,4 +146,12 @@ async fn withheld_commits() {
     assert_eq!(victim.hear_refused().await, (Some(from), unknown));
     assert_withheld(&mut victim).await;
     assert_eq!(victim.session.session_code().await.unwrap(), code);
+
+    // What was withheld is gone: once the relay tells the truth there is a gap, and the way in again is by the lobby.
+    liar.lies.confess();
+    root.session.send("the truth").await.unwrap();
+    victim.hear(|event| matches!(event, Event::Rejoined { .. }).then_some(())).await;
+    root.until_online(2).await;
+    root.session.send("welcome back").await.unwrap();
+    victim.hear_text("welcome back").await;
 }

@@ -12,7 +12,7 @@
 //! | a garbage commit | `commits::garbage_commit` | skipped, and its uploader named; the next valid one counts | `client-sdk/src/driver/log.rs` |
 //! | a second commit for an epoch | `commits::second_commit_for_an_epoch` | the same; the first valid one counts | `client-sdk/src/driver/log.rs` |
 //! | reordered commits | `commits::reordered_commits` | the same; a commit is for one epoch (MLS) | `client-sdk/src/driver/log.rs` |
-//! | reordered commits, of which one is lost; withheld commits | `commits::reordered_commits`, `commits::withheld_commits` | heartbeats name the epoch | `client-sdk/e2ee/src/heartbeat/watch.rs` |
+//! | reordered commits, of which one is lost; withheld commits | `commits::reordered_commits`, `commits::withheld_commits` | heartbeats name the epoch; entries name the commit before, so that a relay that stops lying shows a gap | `client-sdk/e2ee/src/heartbeat/watch.rs`, `client-sdk/src/driver/presence.rs` |
 //! | a withheld remove, heartbeats withheld as well | `silence::withheld_remove` | who is not heard for 15 s is lost, and input stops | `client-sdk/e2ee/src/heartbeat/watch.rs`, `client-sdk/src/driver/watching.rs` |
 //! | a withheld remove, heartbeats let through | `silence::withheld_remove_with_heartbeats` | heartbeats name the epoch | `client-sdk/e2ee/src/heartbeat/watch.rs` |
 //! | a remove that the relay puts into no log | `silence::swallowed_remove` | heartbeats name pending removals | `client-sdk/e2ee/src/heartbeat/watch.rs` |
