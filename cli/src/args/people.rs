@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use isi_client::Padding;
 
 use crate::demo::protocol::SourceChoice;
 
@@ -48,6 +49,9 @@ pub struct ShareArgs {
     /// The session record.
     #[command(flatten)]
     pub record: RecordArgs,
+    /// What the relay sees.
+    #[command(flatten)]
+    pub traffic: TrafficArgs,
     /// End by itself after so many seconds
     #[arg(long)]
     pub seconds: Option<u64>,
@@ -90,6 +94,23 @@ pub struct RecordArgs {
     pub file: Option<PathBuf>,
 }
 
+/// What the relay sees.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct TrafficArgs {
+    /// Pad what is sent to one of few lengths, so that the relay learns less from them; at most a sixteenth more bytes, and no
+    /// object below 256
+    #[arg(long)]
+    pub padding: bool,
+}
+
+impl TrafficArgs {
+    /// As the SDK wants it.
+    #[must_use]
+    pub const fn padding(self) -> Padding {
+        if self.padding { Padding::Buckets } else { Padding::None }
+    }
+}
+
 /// `isi view`.
 #[derive(Debug, Args)]
 #[command(
@@ -103,6 +124,10 @@ pub struct ViewArgs {
     /// Ask to drive, and type lines from standard input
     #[arg(long)]
     pub drive: bool,
+    /// Drive at a constant rate: an object of 256 bytes leaves every MS milliseconds, whether something is typed or not, so that
+    /// nobody on the way sees when and how much
+    #[arg(long, value_name = "MS", requires = "drive", value_parser = clap::value_parser!(u64).range(5..=500))]
+    pub constant_rate: Option<u64>,
     /// Write the last picture when it ends
     #[arg(long, value_name = "FILE")]
     pub png: Option<PathBuf>,
@@ -112,6 +137,9 @@ pub struct ViewArgs {
     /// The session record.
     #[command(flatten)]
     pub record: RecordArgs,
+    /// What the relay sees.
+    #[command(flatten)]
+    pub traffic: TrafficArgs,
     /// End by itself after so many seconds
     #[arg(long)]
     pub seconds: Option<u64>,
@@ -133,6 +161,9 @@ pub struct ChatArgs {
     /// The session record.
     #[command(flatten)]
     pub record: RecordArgs,
+    /// What the relay sees.
+    #[command(flatten)]
+    pub traffic: TrafficArgs,
     /// End by itself after so many seconds
     #[arg(long)]
     pub seconds: Option<u64>,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use isi_client::{
     AdmitPolicy, ConnectOptions, Credentials, Events, GroupProfile, Invitation, IssuerKeys, JoinError,
-    ObjectObserver, RelayUrl, Session, TrustAnchors,
+    ObjectObserver, Padding, RelayUrl, Session, TokenSource, TrustAnchors,
 };
 
 use crate::failure::{Exit, Failure};
@@ -23,6 +23,10 @@ pub struct Way<'a> {
     pub invitation: Option<&'a str>,
     /// Sees sealed objects.
     pub observer: Option<ObjectObserver>,
+    /// Whether lengths of objects are hidden from the relay.
+    pub padding: Padding,
+    /// Where fresh tokens come from.
+    pub tokens: Option<TokenSource>,
     /// Who decides about join requests, and the group's suite, where a session is created.
     pub terms: Terms,
 }
@@ -51,6 +55,8 @@ pub async fn enter(way: Way<'_>, credentials: Credentials) -> Result<(Session, E
     let mut options = ConnectOptions::new(url, trust);
     options.connect_addr = way.connect_addr;
     options.observer = way.observer;
+    options.padding = way.padding;
+    options.tokens = way.tokens;
     options.admit = way.terms.admit;
     options.profile = way.terms.profile;
     let entered = match way.invitation {

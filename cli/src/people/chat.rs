@@ -25,14 +25,15 @@ pub async fn chat(args: &ChatArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
     let record = Keeper::prepare(&args.record)?;
-    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link), Terms::default()).await?;
+    let entered = enter(&args.identity, Some(&link), Terms::default(), args.traffic.padding()).await?;
+    let Entered { session, events, fresh, .. } = entered;
     eprintln!("you are in; {HELP}, Ctrl-C leaves");
     let teller = Teller::new(args.people.json, Out::Standard);
     let mut companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = talk(events, &mut companion) => ended,
-        never = fresh.keep(&session) => match never {},
+        never = fresh.keep(&session, teller) => match never {},
     };
     session.leave().await;
     ended.and(companion.end().await)

@@ -54,9 +54,13 @@ impl Companion {
 
     /// Tells an event, and looks at people who are new.
     pub(super) async fn follow(&mut self, event: &Event) -> Result<(), Failure> {
-        if let Event::MemberJoined(id) = event
-            && !self.names.knows(*id)
-        {
+        let is_news = match event {
+            Event::MemberJoined(id) => !self.names.knows(*id),
+            // Everybody has another id now.
+            Event::Rejoined { .. } => true,
+            _ => false,
+        };
+        if is_news {
             self.look_around().await?;
         }
         self.tell(event);
@@ -114,10 +118,11 @@ impl Companion {
 
     fn tell(&self, event: &Event) {
         let Some(told) = self.names.tell(self.session.me(), event) else { return };
-        let mut fields = json!({"who": told.who});
-        if let Event::EpochChanged(code) = event {
-            fields = json!({"epoch": code.epoch, "digits": code.digits});
-        }
+        let fields = match event {
+            Event::EpochChanged(code) => json!({"epoch": code.epoch, "digits": code.digits}),
+            Event::ConnectionLost { why } => json!({"why": why.to_string()}),
+            _ => json!({"who": told.who}),
+        };
         self.teller.tell(told.kind, fields, &told.line);
     }
 

@@ -121,8 +121,29 @@ impl Names {
             }
             Event::Refused { from: None, why } => plain("refused", format!("* refused: {why}")),
             Event::AlarmRaised(_) | Event::AlarmOver(_) | Event::StandingChanged(_) => self.tell_alarm(event),
+            Event::ConnectionLost { .. } | Event::Reconnected | Event::Rejoined { .. } => {
+                self.tell_connection(event)
+            }
             _ => None,
         }
+    }
+
+    fn tell_connection(&self, event: &Event) -> Option<Told> {
+        let (kind, who, line) = match event {
+            Event::ConnectionLost { why } => {
+                let line = format!("* the connection is lost ({why}); it is being made anew");
+                ("connection-lost", None, line)
+            }
+            Event::Reconnected => {
+                ("reconnected", None, "* the connection is back, and what was missed is read".to_owned())
+            }
+            Event::Rejoined { me } => {
+                let text = "the connection is back, and you are in again as a newcomer: what you shared or drove is over";
+                ("rejoined", Some(self.of(*me)), format!("* {text}"))
+            }
+            _ => return None,
+        };
+        Some(Told { kind, who, line })
     }
 
     fn tell_alarm(&self, event: &Event) -> Option<Told> {

@@ -3,11 +3,13 @@
 mod chat;
 mod companion;
 mod crowd;
+mod fresh;
 mod host;
 mod keyboard;
 mod link;
 mod share;
 mod teller;
+mod typist;
 mod view;
 
 pub use chat::chat;
@@ -15,27 +17,19 @@ pub use link::{Link, LinkError};
 pub use share::share;
 pub use view::view;
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{future::Future, path::Path, time::Duration};
 
-use isi_client::{Events, Session};
-use zeroize::Zeroizing;
+use isi_client::{Events, Padding, Session};
 
+use self::fresh::Fresh;
 use crate::{
     failure::{Exit, Failure},
     live::{self, Terms, Way},
     token::Identity,
 };
 
-/// How often the identity file is looked at for a fresh token.
-const TOKEN_LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// Comes in with an identity file: creates its session, or joins it where there is a link.
-async fn enter(path: &Path, link: Option<&Link>, terms: Terms) -> Result<Entered, Failure> {
+async fn enter(path: &Path, link: Option<&Link>, terms: Terms, padding: Padding) -> Result<Entered, Failure> {
     let identity = Identity::load(path).map_err(|error| Failure::of(Exit::Usage, &error))?;
     if let Some(link) = link.filter(|link| link.relay != identity.relay) {
         let message =
@@ -47,6 +41,7 @@ async fn enter(path: &Path, link: Option<&Link>, terms: Terms) -> Result<Entered
         ));
     }
     let credentials = identity.credentials().map_err(|error| Failure::of(Exit::Usage, &error))?;
+    let fresh = Fresh::of(path, &identity);
     let way = Way {
         relay: &identity.relay,
         connect_addr: None,
@@ -54,14 +49,11 @@ async fn enter(path: &Path, link: Option<&Link>, terms: Terms) -> Result<Entered
         issuer_keys: &identity.issuer_keys,
         invitation: link.map(|link| link.fragment.as_str()),
         observer: None,
+        padding,
+        tokens: Some(fresh.source()),
         terms,
     };
     let (session, events) = live::enter(way, credentials).await?;
-    let fresh = Fresh {
-        file: path.to_owned(),
-        token: Zeroizing::new(identity.token.clone()),
-        statement: Zeroizing::new(identity.statement.clone()),
-    };
     Ok(Entered { session, events, relay: identity.relay.clone(), fresh })
 }
 
@@ -72,39 +64,6 @@ struct Entered {
     /// `isi://host:port`.
     relay: String,
     fresh: Fresh,
-}
-
-/// The identity file, the token that the relay knows and the statement that the members know.
-struct Fresh {
-    file: PathBuf,
-    token: Zeroizing<String>,
-    statement: Zeroizing<String>,
-}
-
-impl Fresh {
-    /// Takes up each fresh token and statement that `isi token refresh` writes into the identity file: a token lives ten
-    /// minutes, and the relay ends the connection with it; organizers take out who has no statement any more.
-    async fn keep(mut self, session: &Session) -> Infallible {
-        loop {
-            tokio::time::sleep(TOKEN_LOOK_EVERY).await;
-            // While it is being replaced the file is not there; the next look finds it.
-            let Ok(found) = Identity::load(&self.file) else { continue };
-            if found.statement != *self.statement {
-                self.statement = Zeroizing::new(found.statement.clone());
-                match session.refresh_statement(found.statement.clone()).await {
-                    Ok(()) => eprintln!("* the fresh statement is taken up"),
-                    Err(error) => eprintln!("* the fresh statement was not taken up: {error}"),
-                }
-            }
-            if found.token != *self.token {
-                self.token = Zeroizing::new(found.token.clone());
-                match session.refresh_token(found.token.clone()).await {
-                    Ok(()) => eprintln!("* the fresh token is taken up"),
-                    Err(error) => eprintln!("* the fresh token was not taken up: {error}"),
-                }
-            }
-        }
-    }
 }
 
 /// Ready when the person has had enough: Ctrl-C, a signal to end, or the time is over.

@@ -36,7 +36,8 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
     let screen =
         ScreenThread::start(settings, |_| ()).await.map_err(|error| Failure::of(Exit::Display, &error))?;
     let record = Keeper::prepare(&args.record)?;
-    let Entered { session, events, relay, fresh } = enter(&args.identity, None, terms(args)).await?;
+    let entered = enter(&args.identity, None, terms(args), args.traffic.padding()).await?;
+    let Entered { session, events, relay, fresh } = entered;
     let (typed, listening) =
         keyboard::listen(&session.panic_switch(), args.panic_key, screen.name == "x11", teller)?;
     let companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
@@ -71,7 +72,7 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
         }
         ended = host.attend(events, typed) => Err(ended),
         never = listening => match never {},
-        never = fresh.keep(&session) => match never {},
+        never = fresh.keep(&session, teller) => match never {},
     };
     if args.record.file.is_some() {
         // What is still to be stated comes first. If the session is over, so is the record.

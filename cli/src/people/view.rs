@@ -4,25 +4,21 @@ use std::{
     time::Duration,
 };
 
-use isi_client::{Event, Events, InputSender, MemberId, Session, TrackKind};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    sync::watch,
-    task::JoinHandle,
-};
+use isi_client::{Event, Events, Lease, MemberId, RemoteTrack, Session, TrackKind};
+use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     Entered, Link,
     companion::Companion,
     enter, relay_failure, stop_asked,
     teller::{Out, Teller},
+    typist::Typist,
 };
 use crate::{
     args::ViewArgs,
-    clock::monotonic_us,
     demo::histogram::Histogram,
     failure::{Exit, Failure},
-    live::{Terms, View, key_strokes, view_frames},
+    live::{Terms, View, view_frames},
     record::Keeper,
     screen::{FrameDecoder, write_png},
 };
@@ -38,29 +34,28 @@ pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
     let stop = stop_asked(args.seconds)?;
     let record = Keeper::prepare(&args.record)?;
-    let Entered { session, events, fresh, .. } = enter(&args.identity, Some(&link), Terms::default()).await?;
+    let entered = enter(&args.identity, Some(&link), Terms::default(), args.traffic.padding()).await?;
+    let Entered { session, events, fresh, .. } = entered;
     let teller = Teller::new(args.people.json, Out::Errors);
     teller.say("entered", "you are in; Ctrl-C leaves");
     let companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
-    let (stop_viewing, viewing) = watch::channel(false);
     let figures = Arc::new(Mutex::new(Figures::default()));
+    let every = args.constant_rate.map(Duration::from_millis);
     let mut eye = Eye {
         session: session.clone(),
         companion,
-        viewing,
         figures: Arc::clone(&figures),
         screen: None,
-        drive: args.drive,
+        typist: args.drive.then(|| Typist::begin(teller, every)),
     };
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = eye.follow(events) => Err(ended),
         never = tell_figures(&figures, teller) => match never {},
-        never = fresh.keep(&session) => match never {},
+        never = fresh.keep(&session, teller) => match never {},
     };
-    stop_viewing.send_replace(true);
     let decoder = match eye.screen.take() {
-        Some(screen) => screen.await.ok(),
+        Some(screen) => screen.close().await,
         None => None,
     };
     session.leave().await;
@@ -75,10 +70,26 @@ pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
 struct Eye {
     session: Session,
     companion: Companion,
-    viewing: watch::Receiver<bool>,
     figures: Arc<Mutex<Figures>>,
-    screen: Option<JoinHandle<FrameDecoder>>,
-    drive: bool,
+    screen: Option<Screen>,
+    /// With `--drive`.
+    typist: Option<Typist>,
+}
+
+/// The screen that is looked at, or was.
+struct Screen {
+    /// `None` when the track has ended.
+    track: Option<RemoteTrack>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<FrameDecoder>,
+}
+
+impl Screen {
+    /// Looks no more. Gives what has the last picture.
+    async fn close(self) -> Option<FrameDecoder> {
+        self.stop.send_replace(true);
+        self.task.await.ok()
+    }
 }
 
 impl Eye {
@@ -88,31 +99,41 @@ impl Eye {
             if let Err(failure) = self.companion.follow(&event).await {
                 return failure;
             }
-            let done = match event {
+            match event {
                 Event::TrackAvailable(track)
-                    if track.kind() == TrackKind::Screen && self.screen.is_none() =>
+                    if track.kind() == TrackKind::Screen && self.watched().is_none() =>
                 {
                     self.show_whose(track.member()).await;
-                    self.watch(track).await
+                    self.watch(track).await;
                 }
-                Event::LeaseGranted(lease) if self.drive && lease.driver == self.session.me() => {
-                    match self.session.drive(&lease).await {
-                        Ok(input) => drop(tokio::spawn(type_lines(input))),
-                        // Taken back meanwhile, say: there is still something to look at.
-                        Err(error) => {
-                            self.companion.teller.say("not-driving", &format!("* you do not drive: {error}"))
-                        }
+                Event::TrackEnded(track) if self.watched() == Some(track) => self.forget(),
+                Event::Rejoined { .. } => self.forget(),
+                // The lease did not survive; the receiver did.
+                Event::Reconnected => {
+                    if let Some(track) = self.watched() {
+                        self.ask_to_drive(track.member()).await;
                     }
-                    Ok(())
                 }
-                Event::Ended(reason) => Err(relay_failure(&reason)),
-                _ => Ok(()),
-            };
-            if let Err(failure) = done {
-                return failure;
+                Event::LeaseGranted(lease) if lease.driver == self.session.me() => self.drive(&lease).await,
+                Event::LeaseEnded { lease, .. } if lease.driver == self.session.me() => {
+                    self.typist.as_mut().into_iter().for_each(Typist::rest);
+                }
+                Event::Ended(reason) => return relay_failure(&reason),
+                _ => {}
             }
         }
         relay_failure(&isi_client::Disconnected::Over)
+    }
+
+    fn watched(&self) -> Option<RemoteTrack> {
+        self.screen.as_ref().and_then(|screen| screen.track)
+    }
+
+    /// The track is over; its last picture stays until there is another.
+    fn forget(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.track = None;
+        }
     }
 
     /// The digits to compare with who shares, before anything on the screen is believed.
@@ -123,38 +144,55 @@ impl Eye {
         }
     }
 
-    async fn watch(&mut self, track: isi_client::RemoteTrack) -> Result<(), Failure> {
-        let receiver = self.session.subscribe_screen(track).await.map_err(|error| relay_failure(&error))?;
-        let (mut viewing, figures) = (self.viewing.clone(), Arc::clone(&self.figures));
-        self.screen = Some(tokio::spawn(async move {
+    async fn watch(&mut self, track: RemoteTrack) {
+        let receiver = match self.session.subscribe_screen(track).await {
+            Ok(receiver) => receiver,
+            // It is gone already, or the connection is: if it comes again, that is told.
+            Err(error) => {
+                return self
+                    .companion
+                    .teller
+                    .say("not-viewing", &format!("* this screen is not seen: {error}"));
+            }
+        };
+        let before = match self.screen.take() {
+            Some(screen) => screen.close().await,
+            None => None,
+        };
+        let (stop, mut stopped) = watch::channel(false);
+        let figures = Arc::clone(&self.figures);
+        let task = tokio::spawn(async move {
             let stop = async {
-                drop(viewing.wait_for(|over| *over).await); // its sender is gone: over as well
+                drop(stopped.wait_for(|over| *over).await); // its sender is gone: over as well
             };
-            view_frames(receiver, stop, |view| lock(&figures).take_in(view)).await
-        }));
-        if self.drive {
-            let asked = self.session.request_lease(track.member()).await;
-            asked.map_err(|error| relay_failure(&error))?;
-            self.companion.teller.say("asked-to-drive", "asked to drive");
-        }
-        Ok(())
+            let seen = view_frames(receiver, stop, |view| lock(&figures).take_in(view)).await;
+            before.filter(|_| seen.picture().is_none()).unwrap_or(seen)
+        });
+        self.screen = Some(Screen { track: Some(track), stop, task });
+        self.ask_to_drive(track.member()).await;
     }
-}
 
-/// Types each line from standard input, followed by Return, until input or lease ends.
-async fn type_lines(mut input: InputSender) {
-    eprintln!("you drive: each line is typed, followed by Return");
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        for event in key_strokes(&line).chain(key_strokes("\n")) {
-            if let Err(error) = input.send(event, monotonic_us()).await {
-                eprintln!("not typed: {error}");
-                return;
+    async fn ask_to_drive(&self, sharer: MemberId) {
+        if self.typist.is_none() {
+            return;
+        }
+        let teller = self.companion.teller;
+        match self.session.request_lease(sharer).await {
+            Ok(()) => teller.say("asked-to-drive", "asked to drive"),
+            Err(error) => teller.say("not-asked-to-drive", &format!("* you cannot ask to drive: {error}")),
+        }
+    }
+
+    async fn drive(&mut self, lease: &Lease) {
+        let Some(typist) = &mut self.typist else { return };
+        match self.session.drive(lease).await {
+            Ok(input) => typist.take_up(input),
+            // Taken back meanwhile, say: there is still something to look at.
+            Err(error) => {
+                self.companion.teller.say("not-driving", &format!("* you do not drive: {error}"));
             }
         }
     }
-    // The lease is kept: giving it up would end it for the person who goes on looking.
-    std::future::pending::<()>().await;
 }
 
 #[derive(Default)]

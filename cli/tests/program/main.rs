@@ -12,5 +12,6 @@ mod demo;
 mod hosting;
 mod kept;
 mod load;
+mod reconnecting;
 mod running;
 mod support;

@@ -10,7 +10,7 @@ use std::{io::Write, sync::Arc, time::Duration};
 
 use isi_client::{
     ConnectionKey, Credentials, DriveError, InputSender, Lease, LeaseScope, MemberIdentity, MemberKey,
-    Session,
+    Padding, Session,
 };
 
 use tokio::{io::BufReader, sync::watch, task::JoinHandle};
@@ -152,6 +152,8 @@ impl Participant {
             issuer_keys: &entry.jwks,
             invitation: entry.invitation.as_deref(),
             observer: Some(self.objects.observer()),
+            padding: Padding::None,
+            tokens: None,
             terms: live::Terms::default(),
         };
         let credentials = Credentials { token: entry.token, connection_key, identity };
