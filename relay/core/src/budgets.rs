@@ -51,6 +51,11 @@ pub const OPEN_GROUPS_PER_TRACK_MAX: usize = 4;
 pub const SUPERSEDED_MS_MIN: u64 = 250;
 /// Subjects barred by a kick; further kicks are refused (`Limit`).
 pub const BARRED_SUBJECTS_MAX: usize = 4096;
+/// Participants from which on arrivals are told together: each costs a message to everybody, and one that is sent by itself a
+/// packet and a writer's turn.
+pub const CROWD_MIN: usize = 64;
+/// How long an arrival waits in a crowd for others to be told with it. Whatever else a writer has to send takes it along.
+pub const ARRIVALS_TOLD_MS: u64 = 50;
 /// Tracks a participant may announce per second: each costs a message to everybody. More are refused
 /// (`Limit`).
 pub const ANNOUNCEMENTS_PER_SECOND_MAX: u64 = 16;

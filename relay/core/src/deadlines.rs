@@ -19,6 +19,7 @@ impl Session {
                 Timer::Live(alias) => self.expire_datagrams(now, alias),
                 Timer::Keyframe(alias) => self.ask_keyframe(now, alias),
                 Timer::Report(alias) => self.report_track(now, alias),
+                Timer::Arrivals => self.tell_arrivals(),
                 Timer::LogRecent | Timer::Welcome => self.trim_log(now),
             }
         }

@@ -2,8 +2,8 @@
 
 use crate::arena::Key;
 use crate::budgets::{
-    ANNOUNCEMENTS_BURST_MAX, ANNOUNCEMENTS_PER_SECOND_MAX, MEMBER_COMMITS_BURST_MAX,
-    MEMBER_COMMITS_PER_SECOND_MAX, SEND_BURST_BYTES_MIN,
+    ANNOUNCEMENTS_BURST_MAX, ANNOUNCEMENTS_PER_SECOND_MAX, ARRIVALS_TOLD_MS, CROWD_MIN,
+    MEMBER_COMMITS_BURST_MAX, MEMBER_COMMITS_PER_SECOND_MAX, SEND_BURST_BYTES_MIN,
 };
 use crate::log_queue::LogQueue;
 use crate::pace::Bucket;
@@ -27,8 +27,7 @@ impl Session {
     pub fn join(&mut self, now: Timestamp, params: JoinParams) -> Result<Joined, JoinRefused> {
         self.check_join(&params)?;
         let participants = self.peers.not_departed().map(|peer| peer.id).collect();
-        let others = self.peers.select(|_| true);
-        self.peers.tell_each(&others, &RelayMessage::ParticipantJoined { participant: params.participant });
+        self.announce_arrival(now, params.participant);
         let key = self.peers.insert(Participant {
             id: params.participant,
             subject: params.subject,
@@ -63,6 +62,23 @@ impl Session {
                 .map(|track| track.info())
                 .collect(),
         })
+    }
+
+    /// In a crowd, writers are woken for many arrivals at once.
+    fn announce_arrival(&mut self, now: Timestamp, participant: ParticipantId) {
+        let message = RelayMessage::ParticipantJoined { participant };
+        let others = self.peers.select(|_| true);
+        if others.len() < CROWD_MIN {
+            return self.peers.tell_each(&others, &message);
+        }
+        others.into_iter().for_each(|key| self.peers.tell_later(key, message.clone()));
+        self.timers.arm(Timer::Arrivals, now.plus_us(ARRIVALS_TOLD_MS * 1_000));
+    }
+
+    /// The time of [`ARRIVALS_TOLD_MS`] is over.
+    pub(crate) fn tell_arrivals(&mut self) {
+        let waiting = self.peers.select(|peer| !peer.outbox.control.is_empty());
+        waiting.into_iter().for_each(|key| self.peers.wake(key));
     }
 
     fn check_join(&self, params: &JoinParams) -> Result<(), JoinRefused> {

@@ -87,6 +87,14 @@ impl Peers {
 
     /// Queues a control message. Whoever lets too many lie is closed.
     pub(crate) fn tell(&mut self, key: Key<Participant>, message: RelayMessage) {
+        if self.all[key].closing.is_none() {
+            self.tell_later(key, message);
+            self.wake(key);
+        }
+    }
+
+    /// [`tell`](Self::tell), with whatever wakes the writer next. That something does, the caller sees to.
+    pub(crate) fn tell_later(&mut self, key: Key<Participant>, message: RelayMessage) {
         let peer = &mut self.all[key];
         if peer.closing.is_some() {
             return;
@@ -95,7 +103,6 @@ impl Peers {
             return self.close(key, CloseCode::Flood);
         }
         peer.outbox.control.push_back(message);
-        self.wake(key);
     }
 
     pub(crate) fn tell_each(&mut self, keys: &[Key<Participant>], message: &RelayMessage) {

@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Keyframe(TrackAlias),
     /// A track's publisher may be told again how it reaches its receivers.
     Report(TrackAlias),
+    /// Arrivals are to be told.
+    Arrivals,
     /// The oldest log entry is no longer recent.
     LogRecent,
     /// The oldest Welcome was not acknowledged in time.

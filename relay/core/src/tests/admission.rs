@@ -1,6 +1,7 @@
 //! Who comes in, who goes, who is made to go.
 
 use super::world::{World, id, params, viewer};
+use crate::budgets::{ARRIVALS_TOLD_MS, CROWD_MIN};
 use crate::{JoinParams, JoinRefused, SessionLimits, Wake, Write, WriteRoom};
 use isi_wire::{
     Audience, ClientMessage, CloseCode, EntryKind, LeaveReason, LogUpload, ParticipantId, RefuseReason,
@@ -29,6 +30,39 @@ fn the_others_hear_who_comes_and_goes() {
     world.session.leave(world.now, id(3), LeaveReason::Lost);
     assert_eq!(world.told(2), [], "told once");
     assert_eq!(world.session.stats().participants, 2);
+}
+
+#[test]
+fn in_a_crowd_arrivals_are_told_together() {
+    let crowd = u64::try_from(CROWD_MIN).unwrap();
+    let mut world = World::with(crowd);
+    (1..=crowd).for_each(|n| world.pull(n));
+    let mut wakes = Vec::new();
+    world.session.drain_wakeups(&mut wakes);
+    wakes.clear();
+    for newcomer in 1..=3 {
+        world.session.join(world.now, params(crowd + newcomer)).unwrap();
+    }
+    world.session.drain_wakeups(&mut wakes);
+    assert_eq!(wakes, [], "nobody is woken for one of them");
+    let told_at = world.now.plus_us(ARRIVALS_TOLD_MS * 1_000);
+    assert_eq!(world.session.next_deadline(), Some(told_at));
+    world.session.handle_deadline(told_at);
+    world.session.drain_wakeups(&mut wakes);
+    assert!(wakes.contains(&Wake::Writer(id(1))));
+    world.inboxes.get_mut(&id(1)).unwrap().control.clear();
+    world.pull(1);
+    let joined = [1, 2, 3].map(|n| RelayMessage::ParticipantJoined { participant: id(crowd + n) });
+    assert_eq!(world.inboxes[&id(1)].control, joined);
+    // Whoever has something to write anyway takes it along, before what came later.
+    world.session.join(world.now, params(crowd + 4)).unwrap();
+    world.control(2, ClientMessage::Leave);
+    world.inboxes.get_mut(&id(1)).unwrap().control.clear();
+    world.pull(1);
+    assert!(matches!(
+        world.inboxes[&id(1)].control[..],
+        [RelayMessage::ParticipantJoined { .. }, RelayMessage::ParticipantLeft { .. }]
+    ));
 }
 
 #[test]
