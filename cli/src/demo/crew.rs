@@ -7,7 +7,7 @@ use isi_client::SessionId;
 
 use super::{
     child::ParticipantProcess,
-    protocol::{Entry, Note, ObjectSearch, Order, Plan, Sharing},
+    protocol::{Entry, Note, ObjectSearch, Order, Plan, Sharing, TakenBack},
 };
 use crate::{
     clock::unix_s,
@@ -137,6 +137,20 @@ impl Crew {
         self.hands[DRIVER].process.order(&Order::TakeLease).await?;
         self.hands[DRIVER].process.wait(is_lease).await?;
         Ok(shared)
+    }
+
+    /// Has the organizer take the lease back.
+    ///
+    /// # Errors
+    /// When nobody has it, or it does not end.
+    pub async fn take_back(&mut self) -> Result<TakenBack, Failure> {
+        let organizer = &mut self.hands[0].process;
+        organizer.order(&Order::TakeBack).await?;
+        let taken = organizer.wait(|note| match note {
+            Note::TakenBack(taken) => Some(*taken),
+            _ => None,
+        });
+        taken.await
     }
 
     /// Waits until every viewer has decoded a picture; not for ever, since frames that never come are judged at the end.

@@ -76,6 +76,8 @@ pub struct Plan {
     pub private_to: Option<String>,
     /// Whether it drives the shared screen.
     pub drive: Option<Drive>,
+    /// Whether the organizer takes the lease back meanwhile: then its end is no trouble.
+    pub ends_lease: bool,
 }
 
 /// How the driver drives.
@@ -114,6 +116,8 @@ pub enum Order {
     },
     /// Driver: wait for the lease and take it up.
     TakeLease,
+    /// Organizer: take the lease back.
+    TakeBack,
     /// Carry out a plan.
     Begin(Plan),
     /// Tell a few bytes of ciphertext of the objects received last.
@@ -164,6 +168,8 @@ pub struct Counts {
     pub private_leaked: u64,
     /// Highest sequence number seen in the log.
     pub log_sequence: u64,
+    /// Alarms that heartbeats have raised.
+    pub alarms: u64,
     /// Whether this participant may drive at the moment.
     pub has_lease: bool,
     /// Events, of the relay or of others, that must not occur in a demo; named for the report.
@@ -202,6 +208,8 @@ pub enum Note {
     },
     /// The lease is given (organizer) or held (driver).
     Lease,
+    /// Nobody drives any more.
+    TakenBack(TakenBack),
     /// Counts, twice a second and at the end of a plan.
     Progress(Box<Counts>),
     /// The plan is done: nothing more will be sent.
@@ -224,6 +232,15 @@ pub enum Note {
         /// What to do.
         hint: String,
     },
+}
+
+/// What became of the driver's input until the lease was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakenBack {
+    /// Events that were handed out to be applied.
+    pub accepted: u64,
+    /// From the taking back to the last of them; 0 when none came after it.
+    pub accepted_after_ms: f64,
 }
 
 /// The result of searching the objects a participant received.
@@ -268,7 +285,8 @@ mod tests {
 
     #[test]
     fn orders_and_notes_are_one_line_each() {
-        let plan = Plan { begin_us: 1, end_us: 2, private_to: Some("b".into()), drive: None };
+        let plan =
+            Plan { begin_us: 1, end_us: 2, private_to: Some("b".into()), drive: None, ends_lease: false };
         for order in [
             Order::Prepare { canaries: vec![CanaryKind::Frame] },
             Order::Begin(plan),

@@ -50,6 +50,9 @@ impl Report<'_> {
         writeln!(f, "          capture to decoded {}", latency(&s.frame_latency_ms))?;
         let (sent, applied) = (s.input_events_sent, s.input_events_applied);
         writeln!(f, "input     {sent} events sent, {applied} applied, {}", latency(&s.input_latency_ms))?;
+        let (after, alarms) = (s.accepted_after_take_back_ms, s.alarms);
+        writeln!(f, "          taken back at the end: the last event was accepted {after:.1} ms after")?;
+        writeln!(f, "watch     {} by heartbeats", alarms_raised(alarms))?;
         writeln!(
             f,
             "messages  {} sent, {} of {} received, {} private ones leaked",
@@ -121,6 +124,13 @@ const fn equal(equal: bool) -> &'static str {
     if equal { "equal" } else { "DIFFERENT" }
 }
 
+fn alarms_raised(alarms: u64) -> String {
+    match alarms {
+        0 => "no alarm raised".to_owned(),
+        alarms => format!("{alarms} ALARMS raised"),
+    }
+}
+
 fn found(count: Option<u64>) -> String {
     match count {
         None => "not searched".to_owned(),
@@ -156,7 +166,9 @@ mod tests {
     #[test]
     fn reasons_are_named() {
         let mut summary = crate::demo::summary::tests::good();
-        assert!(text(&summary).ends_with("everything held"));
+        let good = text(&summary);
+        assert!(good.contains("no alarm raised") && good.contains("accepted 0.2 ms after"), "{good}");
+        assert!(good.ends_with("everything held"));
         summary.canaries.found_in_relay = Some(2);
         let text = text(&summary);
         assert!(text.contains("FAILED: 2 canaries found in the relay's memory"), "{text}");

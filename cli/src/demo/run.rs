@@ -10,7 +10,7 @@ use super::{
     crew::{Crew, DRIVER, World},
     figures,
     histogram::Histogram,
-    protocol::{Counts, Drive, Note, Order, Plan, Sharing, SourceChoice},
+    protocol::{Counts, Drive, Note, Order, Plan, Sharing, SourceChoice, TakenBack},
     proxy::UdpProxy,
     relay_process::{RelayBinary, RelayProcess},
     summary::{RelayFigures, Summary},
@@ -37,6 +37,8 @@ const SETTLE_POLLS: u32 = 60;
 const SETTLE_POLL: Duration = Duration::from_millis(50);
 /// How long a receiver stands still, within every budget of the relay.
 const STALL_US: u64 = 700_000;
+/// Length of the phase in whose middle the lease is taken back.
+const TAKE_BACK_US: u64 = 1_000_000;
 /// Length of the phase that is watched on the wire.
 const WIRE_US: u64 = 1_500_000;
 
@@ -93,6 +95,7 @@ struct Measured {
     counts: Vec<Counts>,
     session_code: Option<String>,
     relay: RelayFigures,
+    taken_back: TakenBack,
     planted: Vec<[u8; CANARY_BYTES]>,
 }
 
@@ -114,15 +117,22 @@ impl Demo<'_> {
         let drive = self.drive(&source, true);
         let plan = plan_from_now(seconds * 1_000_000, Some(drive.clone()));
         crew.begin(&plan, None).await?;
-        let (counts, relay) = self.measure(&mut crew, &plan).await?;
+        let (mut counts, relay) = self.measure(&mut crew, &plan).await?;
         if let Some(png) = &self.args.png {
             write_png(&mut crew, png.clone()).await?;
         }
-        self.stall(&mut crew, Drive { type_text: None, ..drive }).await?;
+        let drive = Drive { type_text: None, ..drive };
+        self.stall(&mut crew, drive.clone()).await?;
+        let taken_back = take_back(&mut crew, drive).await?;
+        // Of the whole session, what must not occur in it.
+        for (counts, now) in counts.iter_mut().zip(counts_of(&crew)) {
+            (counts.alarms, counts.troubles) = (now.alarms, now.troubles);
+        }
         self.search_receivers(&mut crew).await?;
         let planted = crew.planted.iter().map(|planted| *planted.canary.bytes()).collect();
         crew.leave().await;
-        Ok(Measured { source, screen, seconds: seconds as f64, counts, session_code, relay, planted })
+        let seconds = seconds as f64;
+        Ok(Measured { source, screen, seconds, counts, session_code, relay, taken_back, planted })
     }
 
     fn drive(&self, source: &str, may_type: bool) -> Drive {
@@ -232,6 +242,16 @@ impl Demo<'_> {
     }
 }
 
+/// The organizer takes the lease back while the driver drives.
+async fn take_back(crew: &mut Crew, drive: Drive) -> Result<TakenBack, Failure> {
+    let plan = Plan { ends_lease: true, ..plan_from_now(TAKE_BACK_US, Some(drive)) };
+    crew.begin(&plan, None).await?;
+    sleep_until_us(plan.begin_us + TAKE_BACK_US / 2).await;
+    let taken_back = crew.take_back().await?;
+    crew.wait_done(None).await?;
+    Ok(taken_back)
+}
+
 /// Sends random bytes through the proxy as they are; whether it found them.
 async fn send_control(proxy: &UdpProxy) -> std::io::Result<bool> {
     let control: [u8; CANARY_BYTES] = random::bytes().map_err(std::io::Error::other)?;
@@ -249,7 +269,7 @@ async fn send_control(proxy: &UdpProxy) -> std::io::Result<bool> {
 
 fn plan_from_now(length_us: u64, drive: Option<Drive>) -> Plan {
     let begin_us = monotonic_us() + LEAD_US;
-    Plan { begin_us, end_us: begin_us + length_us, private_to: None, drive }
+    Plan { begin_us, end_us: begin_us + length_us, private_to: None, drive, ends_lease: false }
 }
 
 fn counts_of(crew: &Crew) -> Vec<Counts> {
@@ -277,7 +297,7 @@ async fn write_png(crew: &mut Crew, path: PathBuf) -> Result<(), Failure> {
 }
 
 fn summarize(args: &DemoArgs, binary: &RelayBinary, measured: Measured, blindness: &Blindness) -> Summary {
-    let Measured { source, screen, seconds, counts, session_code, relay, .. } = measured;
+    let Measured { source, screen, seconds, counts, session_code, relay, taken_back, .. } = measured;
     let totals = Totals::of(&counts);
     let (organizer, viewers) =
         counts.split_first().map_or((Counts::default(), &[][..]), |(o, v)| (o.clone(), v));
@@ -298,6 +318,9 @@ fn summarize(args: &DemoArgs, binary: &RelayBinary, measured: Measured, blindnes
         input_events_applied: totals.input_applied,
         input_events_refused: totals.input_refused,
         input_latency_ms: organizer.input_latency.percentiles(),
+        accepted_after_take_back_ms: taken_back.accepted_after_ms,
+        input_events_until_take_back: taken_back.accepted,
+        alarms: counts.iter().map(|counts| counts.alarms).sum(),
         messages_sent: totals.sent,
         messages_expected: totals.expected,
         messages_received: totals.received,

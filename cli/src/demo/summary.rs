@@ -39,6 +39,12 @@ pub struct Summary {
     pub input_events_refused: u64,
     /// Sent to applied.
     pub input_latency_ms: Percentiles,
+    /// From the organizer's taking the lease back to the last input event that was accepted; 0 when none was.
+    pub accepted_after_take_back_ms: f64,
+    /// Input events accepted until then, in all.
+    pub input_events_until_take_back: u64,
+    /// Alarms that heartbeats raised at any participant: about silence, a fork, a withheld change.
+    pub alarms: u64,
     /// Messages sent, public and private.
     pub messages_sent: u64,
     /// Messages that had to arrive: each counted once per recipient.
@@ -182,6 +188,9 @@ impl Summary {
         let (sent, applied) = (self.input_events_sent, self.input_events_applied);
         verdict.check(sent > 0, || "no input event was sent".to_owned());
         verdict.check(sent == applied, || format!("{applied} of {sent} input events were applied"));
+        let (until, measured) = (self.input_events_until_take_back, applied);
+        verdict.check(until > measured, || "nobody drove when the lease was taken back".to_owned());
+        verdict.check(self.alarms == 0, || format!("{} alarms were raised", self.alarms));
         let (expected, received) = (self.messages_expected, self.messages_received);
         verdict.check(expected > 0, || "no message was sent".to_owned());
         verdict.check(expected == received, || format!("{received} of {expected} messages arrived"));
@@ -233,6 +242,9 @@ pub(crate) mod tests {
             input_events_applied: 20,
             input_events_refused: 0,
             input_latency_ms: all,
+            accepted_after_take_back_ms: 0.2,
+            input_events_until_take_back: 30,
+            alarms: 0,
             messages_sent: 12,
             messages_expected: 22,
             messages_received: 22,
@@ -264,7 +276,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_condition_is_judged_by_itself() {
-        let breaks: [fn(&mut Summary); 16] = [
+        let breaks: [fn(&mut Summary); 18] = [
             |s| s.frames_sent = 0,
             |s| s.frames_received[1] = 269,
             |s| s.keyframes_decoded[0] = 0,
@@ -274,6 +286,8 @@ pub(crate) mod tests {
             |s| (s.messages_expected, s.messages_received) = (0, 0),
             |s| s.private_messages_leaked = 1,
             |s| s.codes_equal = false,
+            |s| s.input_events_until_take_back = s.input_events_applied,
+            |s| s.alarms = 1,
             |s| s.canaries.found_in_relay = Some(1),
             |s| s.canaries.found_in_log = Some(1),
             |s| s.canaries.found_on_wire = Some(1),

@@ -96,9 +96,12 @@ fn foot(view: &View<'_>) -> String {
     let log = view.participants.iter().map(|counts| counts.log_sequence).max().unwrap_or(0);
     let sent: u64 = view.participants.iter().map(|counts| counts.input_sent).sum();
     let applied: u64 = view.participants.iter().map(|counts| counts.input_applied).sum();
+    let alarms: u64 = view.participants.iter().map(|counts| counts.alarms).sum();
     let (searches, found) = view.searches;
     let found = found.map_or("not searched".to_owned(), |found| format!("{found} canaries found"));
-    format!("log {log} · input {applied}/{sent} applied · relay's memory searched {searches}x: {found}")
+    format!(
+        "log {log} · input {applied}/{sent} applied · {alarms} alarms · relay's memory searched {searches}x: {found}"
+    )
 }
 
 fn progress_line(view: &View<'_>) -> String {

@@ -34,6 +34,10 @@ fn assert_conditions(json: &Value) {
     }
     assert!(number("/input_events_sent") > 0);
     assert_eq!(number("/input_events_sent"), number("/input_events_applied"));
+    assert!(number("/input_events_until_take_back") > number("/input_events_applied"), "{json}");
+    assert!(json["accepted_after_take_back_ms"].as_f64().is_some_and(|ms| ms >= 0.0), "{json}");
+    assert_eq!(number("/alarms"), 0);
+    assert!(!json["troubles"].to_string().contains("ended"), "{json}");
     assert_eq!(number("/messages_received"), number("/messages_expected"));
     assert!(number("/messages_sent") > 0);
     assert_eq!(number("/private_messages_leaked"), 0);

@@ -27,6 +27,8 @@ struct Inner {
     counts: Counts,
     begin_us: u64,
     end_us: u64,
+    /// The lease is taken back on purpose.
+    ends_lease: bool,
     screen: Option<(u16, u16)>,
     picture_for: Option<oneshot::Sender<Framebuffer>>,
 }
@@ -54,6 +56,20 @@ impl Board {
     pub(super) fn set_window(&self, begin_us: u64, end_us: u64) {
         let mut inner = self.lock();
         (inner.begin_us, inner.end_us) = (begin_us, end_us);
+    }
+
+    pub(super) fn expect_lease_end(&self, ends_lease: bool) {
+        self.lock().ends_lease = ends_lease;
+    }
+
+    /// The lease is over, which is trouble unless it was to be.
+    pub(super) fn lease_ended(&self, what: &str) {
+        let mut inner = self.lock();
+        inner.counts.has_lease = false;
+        if !inner.ends_lease {
+            drop(inner);
+            self.trouble(what);
+        }
     }
 
     pub(super) fn set_lease(&self, has_lease: bool) {
@@ -135,6 +151,18 @@ mod tests {
         let counts = board.counts();
         assert_eq!((counts.input_applied, counts.input_refused), (1, 1));
         assert_eq!(counts.input_latency.percentiles().max, Some(2.0));
+    }
+
+    #[test]
+    fn the_end_of_a_lease_is_trouble_unless_it_was_to_be() {
+        let board = Board::default();
+        board.set_lease(true);
+        board.expect_lease_end(true);
+        board.lease_ended("taken back");
+        assert_eq!((board.counts().has_lease, board.counts().troubles.len()), (false, 0));
+        board.expect_lease_end(false);
+        board.lease_ended("taken back");
+        assert_eq!(board.counts().troubles, ["taken back"]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) async fn drive(
     match hand.work(&plan, &drive, typed).await {
         Ok(()) => Some(hand.input),
         Err(error) => {
-            hand.board.trouble(&format!("driving ended: {error}"));
+            hand.board.lease_ended(&format!("driving ended: {error}"));
             None
         }
     }

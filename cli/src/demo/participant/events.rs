@@ -35,8 +35,11 @@ pub(super) async fn follow(
             Event::LeaseEnded { lease: ended, reason }
                 if [ended.driver, ended.driven].contains(&session.me()) =>
             {
-                board.set_lease(false);
-                board.trouble(&format!("the lease ended: {reason:?}"));
+                board.lease_ended(&format!("the lease ended: {reason:?}"));
+            }
+            Event::AlarmRaised(alarm) => {
+                board.change(|counts| counts.alarms += 1);
+                board.trouble(&format!("an alarm: {alarm:?}"));
             }
             Event::Refused { why, .. } => board.trouble(&format!("refused: {why}")),
             Event::Gap { entries } => board.trouble(&format!("{entries} entries of the log are missing")),

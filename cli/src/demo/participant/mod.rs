@@ -3,14 +3,14 @@
 mod board;
 mod drive;
 mod events;
+mod lease;
 mod objects;
 mod talk;
 
 use std::{io::Write, sync::Arc, time::Duration};
 
 use isi_client::{
-    ConnectionKey, Credentials, DriveError, InputSender, Lease, LeaseScope, MemberIdentity, MemberKey,
-    Padding, Session,
+    ConnectionKey, Credentials, InputSender, Lease, MemberIdentity, MemberKey, Padding, PanicSwitch, Session,
 };
 
 use tokio::{io::BufReader, sync::watch, task::JoinHandle};
@@ -35,8 +35,6 @@ const POLL: Duration = Duration::from_millis(25);
 const POLLS_MAX: u32 = 800;
 /// How long the last frame of a plan may take until it counts as sent.
 const UNDER_WAY_US: u64 = 100_000;
-/// Longest lease of the demo: it ends with the session anyway.
-const LEASE: Duration = Duration::from_secs(3600);
 
 /// Carries out orders until told to leave, or until standard input ends.
 ///
@@ -77,6 +75,8 @@ struct Participant {
     session: Option<Session>,
     lease: watch::Receiver<Option<Lease>>,
     lease_seen: Arc<watch::Sender<Option<Lease>>>,
+    /// Organizer: ends the lease that was given.
+    panic_switch: Option<PanicSwitch>,
     input: Option<InputSender>,
     driving: Option<JoinHandle<Option<InputSender>>>,
     screen: Option<std::sync::mpsc::Sender<live::ScreenOrder>>,
@@ -95,6 +95,7 @@ impl Participant {
             session: None,
             lease,
             lease_seen: Arc::new(lease_seen),
+            panic_switch: None,
             input: None,
             driving: None,
             screen: None,
@@ -110,6 +111,7 @@ impl Participant {
             Order::TellCode { members } => self.tell_code(members).await,
             Order::GrantLease { to } => self.grant_lease(&to).await,
             Order::TakeLease => self.take_lease().await,
+            Order::TakeBack => self.take_back(),
             Order::Begin(plan) => self.begin(plan).await,
             Order::TellCiphertext => {
                 tell(&Note::Ciphertext { pieces: self.objects.pieces() });
@@ -219,47 +221,12 @@ impl Participant {
         Err(Failure::new(Exit::ChecksFailed, "not everybody came into the group", "run the demo again"))
     }
 
-    async fn grant_lease(&self, to: &str) -> Result<(), Failure> {
-        let orders = self.screen.clone().ok_or_else(out_of_turn)?;
-        let driver = talk::find_online(self.session()?, to).await.ok_or_else(|| missing(to))?;
-        let scope = LeaseScope { pointer: true, keyboard: true, clipboard: false, rectangle: None };
-        let input = self.session()?.grant_lease(driver, scope, LEASE).await;
-        let input = input.map_err(|error| Failure::of(Exit::ChecksFailed, &error))?;
-        tokio::spawn(live::apply_input(input, orders, self.spare_typing));
-        tell(&Note::Lease);
-        Ok(())
-    }
-
-    async fn take_lease(&mut self) -> Result<(), Failure> {
-        let mut lease = self.lease.clone();
-        let granted = tokio::time::timeout(POLL * POLLS_MAX, lease.wait_for(Option::is_some)).await;
-        let granted = granted.ok().and_then(Result::ok).and_then(|lease| *lease);
-        let granted = granted
-            .ok_or_else(|| Failure::new(Exit::ChecksFailed, "no lease arrived", "run the demo again"))?;
-        self.input = Some(self.take_up(&granted).await?);
-        self.board.set_lease(true);
-        tell(&Note::Lease);
-        Ok(())
-    }
-
-    /// The lease may be heard of before the driven member's connection is.
-    async fn take_up(&self, lease: &Lease) -> Result<InputSender, Failure> {
-        let deadline = tokio::time::Instant::now() + POLL * POLLS_MAX;
-        loop {
-            match self.session()?.drive(lease).await {
-                Err(DriveError::NotReachable) if tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(POLL).await
-                }
-                done => return done.map_err(|error| Failure::of(Exit::ChecksFailed, &error)),
-            }
-        }
-    }
-
     async fn begin(&mut self, plan: Plan) -> Result<(), Failure> {
         if let Some(driving) = self.driving.take() {
             self.input = driving.await.ok().flatten();
         }
         self.board.set_window(plan.begin_us, plan.end_us);
+        self.board.expect_lease_end(plan.ends_lease);
         let driving = plan.drive.clone().zip(self.input.take()).map(|(drive, input)| {
             let canary = self.canary(CanaryKind::TypedKeys).cloned();
             tokio::spawn(drive::drive(input, plan.clone(), drive, canary, Arc::clone(&self.board)))
