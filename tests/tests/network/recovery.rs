@@ -80,14 +80,17 @@ async fn what_was_sent_when_the_connection_was_lost_arrives_once() {
     };
     let (first, ()) = tokio::join!(meeting.one.session.send("arrived"), plug);
     assert_eq!(first, Ok(()));
+    hear_reconnected(&mut meeting.one).await;
     // Now it does not get there.
     meeting.plug(ONE, false);
     let plug = async {
-        sleep(seconds(12)).await;
+        sleep(seconds(20)).await;
         meeting.plug(ONE, true);
     };
     let (second, ()) = tokio::join!(meeting.one.session.send("lost at first"), plug);
     assert_eq!(second, Ok(()));
+    hear_reconnected(&mut meeting.one).await;
+    hear_text(&mut meeting.root, "lost at first").await;
     meeting.assert_whole().await;
 }
 

@@ -138,6 +138,11 @@ fn queued_heartbeats_are_not_fresh() {
     run(&mut seats, 0, 90_000, |from, _, now| Some(if from == 0 { now + FRESH_MS } else { now + 100 }));
     assert_eq!(seats[1].troubles(), [Trouble::Silent(ROOT)]);
     assert!(!seats[1].watch.standing().input);
+    // Whoever beats often has younger echoes, none of them fresh: no two are as far apart as silence would have to be.
+    let mut often = self::seats();
+    often[1].watch.set_pace(Pace::Active, at(0));
+    run(&mut often, 0, 90_000, |from, _, now| Some(if from == 0 { now + FRESH_MS } else { now + 100 }));
+    assert_eq!(often[1].troubles(), [Trouble::Silent(ROOT)]);
     // Slow, but alive.
     let mut slow = self::seats();
     run(&mut slow, 0, 90_000, |_, _, now| Some(now + 1_500));
