@@ -8,6 +8,7 @@ use isi_client::{Alarm, Event, Refused};
 use isi_e2ee::{HandshakeError, OpenError, SessionCode};
 use isi_testkit::{Person, World};
 use isi_wire::{EntryKind, LogPosition};
+use std::time::Duration;
 
 async fn assert_one_epoch(people: [&mut Person; 2], epoch: u64) {
     let [one, other] = people;
@@ -154,4 +155,27 @@ async fn withheld_commits() {
     root.until_online(2).await;
     root.session.send("welcome back").await.unwrap();
     victim.hear_text("welcome back").await;
+}
+
+/// The relay gives a member that comes back nothing of what it missed, and says in the log that there was nothing.
+#[tokio::test(start_paused = true)]
+async fn commits_withheld_from_who_comes_back() {
+    let liar = Liar::start();
+    let (mut root, [mut victim]) = liar.people([Role::Participant]).await;
+    let epoch = root.session.session_code().await.unwrap().epoch;
+    // Something that the victim was shown, for what it has read to be known.
+    root.session.rotate().await.unwrap();
+    entered(&mut victim, epoch + 1).await;
+    liar.lies.about_entries(|_| Fate::Deliver);
+    liar.plug(1, false);
+    root.session.rotate().await.unwrap();
+    entered(&mut root, epoch + 2).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    liar.plug(1, true);
+    let is_back = victim.hear(|event| match event {
+        Event::Rejoined { .. } => Some(true),
+        Event::Reconnected => Some(false),
+        _ => None,
+    });
+    assert!(is_back.await, "it counts as up to date, one epoch behind");
 }

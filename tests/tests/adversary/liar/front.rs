@@ -41,6 +41,8 @@ pub(crate) struct Lies(Arc<Inner>);
 struct Inner {
     rule: Mutex<Option<Rule>>,
     subjects: Mutex<HashMap<ParticipantId, String>>,
+    /// The last commit that each subject was shown.
+    shown: Mutex<HashMap<String, u64>>,
     is_deaf: AtomicBool,
     released: watch::Sender<u64>,
     halted: watch::Sender<BTreeSet<String>>,
@@ -51,6 +53,7 @@ impl Default for Lies {
         let inner = Inner {
             rule: Mutex::default(),
             subjects: Mutex::default(),
+            shown: Mutex::default(),
             is_deaf: AtomicBool::new(false),
             released: watch::Sender::new(0),
             halted: watch::Sender::new(BTreeSet::new()),
@@ -102,6 +105,15 @@ impl Lies {
     /// While it lies about entries it also says that there were no other commits.
     pub(super) fn hides_gaps(&self) -> bool {
         self.0.rule.lock().unwrap().is_some()
+    }
+
+    /// Who comes again is not to see what came meanwhile.
+    pub(super) fn shown_before(&self, subject: &str) -> Option<u64> {
+        self.0.shown.lock().unwrap().get(subject).copied().filter(|_| self.hides_gaps())
+    }
+
+    pub(super) fn note_shown(&self, subject: &str, last_handshake: u64) {
+        self.0.shown.lock().unwrap().insert(subject.to_owned(), last_handshake);
     }
 
     pub(super) fn ignores(&self, message: &ClientMessage) -> Option<RelayMessage> {

@@ -118,6 +118,11 @@ impl Liar {
         (root, people.try_into().unwrap_or_else(|_| panic!("as many as asked for")))
     }
 
+    /// Whether anything comes through between the relay and the one who came in as this number, the organizer being 0.
+    pub(crate) fn plug(&self, number: u8, is_up: bool) {
+        self.network.change(at(FIRST_PERSON + number).ip(), FRONT.ip(), |link| link.is_up = is_up);
+    }
+
     /// A raw connection of the relay's own choosing, past the front.
     pub(crate) async fn accomplice(&self, token: Role) -> Client {
         let mut endpoint = self.endpoint();

@@ -44,7 +44,8 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn new(subject: String, last_handshake: u64, lies: Lies) -> Self {
-        let (shown, read) = (AtomicU64::new(last_handshake), AtomicU64::new(last_handshake));
+        let shown = AtomicU64::new(lies.shown_before(&subject).unwrap_or(last_handshake));
+        let read = AtomicU64::new(last_handshake);
         Self { subject, lies, shown, read }
     }
 
@@ -54,6 +55,7 @@ impl View {
         }
         if entry.kind == EntryKind::Commit {
             self.shown.store(entry.sequence, Ordering::Relaxed);
+            self.lies.note_shown(&self.subject, entry.sequence);
         }
         let mut bytes = Vec::new();
         entry.encode(&mut bytes);
