@@ -23,12 +23,7 @@
 //! | message-protection | parsed | a group's secrets cannot be set from outside; both passive-client files unprotect messages of both kinds |
 //! | tree-math | not | node indices are crate-private; a wrong one fails the other tree files |
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::expect_used,
-    reason = "in a test these are the failure"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test these are the failure")]
 
 mod files;
 mod mls_clients;
