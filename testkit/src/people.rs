@@ -1,8 +1,8 @@
 use super::{Relay, new_session, unix_seconds, within};
 use isi_account::{Role, StatementClaims, TokenClaims};
 use isi_client::{
-    ConnectOptions, ConnectionKey, Credentials, Event, Events, Invitation, IssuerKeys, JoinError, MemberId,
-    MemberIdentity, MemberKey, Refused, RemoteTrack, Session, TrustAnchors,
+    ConnectOptions, ConnectionKey, Credentials, Event, Events, Invitation, IssuerKeys, JoinError, Lease,
+    MemberId, MemberIdentity, MemberKey, Refused, RemoteTrack, Session, TrustAnchors,
 };
 use isi_wire::SessionId;
 
@@ -132,6 +132,15 @@ impl Person {
             }
             self.hear(|event| matches!(event, Event::MemberOnline(_)).then_some(())).await;
         }
+    }
+
+    /// The next lease that somebody gave.
+    pub async fn hear_granted(&mut self) -> Lease {
+        self.hear(|event| match event {
+            Event::LeaseGranted(lease) => Some(*lease),
+            _ => None,
+        })
+        .await
     }
 
     /// The next thing that was refused: whose it claims to be, and why.

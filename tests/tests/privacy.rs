@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use isi_account::Role;
 use isi_client::payload::{InputEvent, ScreenFrame, TypedText};
-use isi_client::{ConnectionKey, Credentials, Event, InputToApply, Lease, LeaseScope, Sent};
+use isi_client::{ConnectionKey, Credentials, InputToApply, LeaseScope, Sent};
 use isi_testkit::{Connected, Person, World, close_code, group_stream, unix_seconds, within};
 use isi_wire::{CloseCode, DeliveryClass, GroupHeader, TrackAlias};
 use std::io::Write;
@@ -104,15 +104,6 @@ impl Needles {
     }
 }
 
-async fn granted(person: &mut Person) -> Lease {
-    person
-        .hear(|event| match event {
-            Event::LeaseGranted(lease) => Some(*lease),
-            _ => None,
-        })
-        .await
-}
-
 /// Everything that people share, each with a canary of its own.
 async fn share_everything(needles: &mut Needles, root: &mut Person, guest: &mut Person) {
     let mut screen = root.session.publish_screen().await.unwrap();
@@ -140,7 +131,7 @@ async fn share_everything(needles: &mut Needles, root: &mut Person, guest: &mut 
     let scope = LeaseScope { pointer: false, keyboard: true, clipboard: false, rectangle: None };
     let driver = root.member("guest-of-honour").await;
     let mut input = root.session.grant_lease(driver, scope, Duration::from_secs(600)).await.unwrap();
-    let lease = granted(guest).await;
+    let lease = guest.hear_granted().await;
     let mut driving = guest.session.drive(&lease).await.unwrap();
     let typed = InputEvent::Text(TypedText::new(&needles.canary()).unwrap());
     driving.send(typed, 0).await.unwrap();

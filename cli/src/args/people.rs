@@ -43,6 +43,14 @@ pub struct ShareArgs {
     /// Post-quantum keys for the group: a recording of today stays closed to tomorrow's computers; at most 100 people
     #[arg(long)]
     pub post_quantum: bool,
+    /// What everybody in a session may say.
+    #[command(flatten)]
+    pub meeting: MeetingArgs,
+}
+
+/// What everybody in a session may say, who shares, views or chats.
+#[derive(Clone, Debug, Default, Args)]
+pub struct MeetingArgs {
     /// Whom one has met before.
     #[command(flatten)]
     pub people: PeopleArgs,
@@ -131,18 +139,9 @@ pub struct ViewArgs {
     /// Write the last picture when it ends
     #[arg(long, value_name = "FILE")]
     pub png: Option<PathBuf>,
-    /// Whom one has met before.
+    /// What everybody in a session may say.
     #[command(flatten)]
-    pub people: PeopleArgs,
-    /// The session record.
-    #[command(flatten)]
-    pub record: RecordArgs,
-    /// What the relay sees.
-    #[command(flatten)]
-    pub traffic: TrafficArgs,
-    /// End by itself after so many seconds
-    #[arg(long)]
-    pub seconds: Option<u64>,
+    pub meeting: MeetingArgs,
 }
 
 /// `isi chat`.
@@ -155,18 +154,9 @@ pub struct ChatArgs {
     pub identity: PathBuf,
     /// The link that `isi share` printed, or a file that holds it
     pub link: String,
-    /// Whom one has met before.
+    /// What everybody in a session may say.
     #[command(flatten)]
-    pub people: PeopleArgs,
-    /// The session record.
-    #[command(flatten)]
-    pub record: RecordArgs,
-    /// What the relay sees.
-    #[command(flatten)]
-    pub traffic: TrafficArgs,
-    /// End by itself after so many seconds
-    #[arg(long)]
-    pub seconds: Option<u64>,
+    pub meeting: MeetingArgs,
 }
 
 /// The key that takes back control: an X11 keysym, or none.

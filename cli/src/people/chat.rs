@@ -23,13 +23,14 @@ const HELP: &str =
 /// What a person has to correct.
 pub async fn chat(args: &ChatArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
-    let stop = stop_asked(args.seconds)?;
-    let record = Keeper::prepare(&args.record)?;
-    let entered = enter(&args.identity, Some(&link), Terms::default(), args.traffic.padding()).await?;
+    let stop = stop_asked(args.meeting.seconds)?;
+    let record = Keeper::prepare(&args.meeting.record)?;
+    let entered =
+        enter(&args.identity, Some(&link), Terms::default(), args.meeting.traffic.padding()).await?;
     let Entered { session, events, fresh, .. } = entered;
     eprintln!("you are in; {HELP}, Ctrl-C leaves");
-    let teller = Teller::new(args.people.json, Out::Standard);
-    let mut companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
+    let teller = Teller::new(args.meeting.people.json, Out::Standard);
+    let mut companion = Companion::begin(session.clone(), teller, &args.meeting.people, record).await?;
     let ended = tokio::select! {
         () = stop => Ok(()),
         ended = talk(events, &mut companion) => ended,

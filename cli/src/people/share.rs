@@ -28,20 +28,20 @@ const RECORD_END_WAIT: Duration = Duration::from_secs(2);
 /// # Errors
 /// What a person has to correct.
 pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
-    let stop = stop_asked(args.seconds)?;
-    let teller = Teller::new(args.people.json, Out::Errors);
+    let stop = stop_asked(args.meeting.seconds)?;
+    let teller = Teller::new(args.meeting.people.json, Out::Errors);
     // First the screen: without one there is nothing to invite to.
     let settings =
         ScreenSettings { source: args.source, fps: args.fps, trailer: Vec::new(), send_still: false };
     let screen =
         ScreenThread::start(settings, |_| ()).await.map_err(|error| Failure::of(Exit::Display, &error))?;
-    let record = Keeper::prepare(&args.record)?;
-    let entered = enter(&args.identity, None, terms(args), args.traffic.padding()).await?;
+    let record = Keeper::prepare(&args.meeting.record)?;
+    let entered = enter(&args.identity, None, terms(args), args.meeting.traffic.padding()).await?;
     let Entered { session, events, relay, fresh } = entered;
     let (typed, listening) =
         keyboard::listen(&session.panic_switch(), args.panic_key, screen.name == "x11", teller)?;
-    let companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
-    if args.record.file.is_some() {
+    let companion = Companion::begin(session.clone(), teller, &args.meeting.people, record).await?;
+    if args.meeting.record.file.is_some() {
         session.set_recording(true).await.map_err(|error| relay_failure(&error))?;
     }
     let invitation =
@@ -74,7 +74,7 @@ pub async fn share(args: &ShareArgs) -> Result<(), Failure> {
         never = listening => match never {},
         never = fresh.keep(&session, teller) => match never {},
     };
-    if args.record.file.is_some() {
+    if args.meeting.record.file.is_some() {
         // What is still to be stated comes first. If the session is over, so is the record.
         drop(timeout(RECORD_END_WAIT, session.set_recording(false)).await);
     }

@@ -32,13 +32,14 @@ const FIGURES_EVERY: Duration = Duration::from_secs(2);
 /// What a person has to correct.
 pub async fn view(args: &ViewArgs) -> Result<(), Failure> {
     let link = Link::find(&args.link).map_err(|error| Failure::of(Exit::Usage, &error))?;
-    let stop = stop_asked(args.seconds)?;
-    let record = Keeper::prepare(&args.record)?;
-    let entered = enter(&args.identity, Some(&link), Terms::default(), args.traffic.padding()).await?;
+    let stop = stop_asked(args.meeting.seconds)?;
+    let record = Keeper::prepare(&args.meeting.record)?;
+    let entered =
+        enter(&args.identity, Some(&link), Terms::default(), args.meeting.traffic.padding()).await?;
     let Entered { session, events, fresh, .. } = entered;
-    let teller = Teller::new(args.people.json, Out::Errors);
+    let teller = Teller::new(args.meeting.people.json, Out::Errors);
     teller.say("entered", "you are in; Ctrl-C leaves");
-    let companion = Companion::begin(session.clone(), teller, &args.people, record).await?;
+    let companion = Companion::begin(session.clone(), teller, &args.meeting.people, record).await?;
     let figures = Arc::new(Mutex::new(Figures::default()));
     let every = args.constant_rate.map(Duration::from_millis);
     let mut eye = Eye {

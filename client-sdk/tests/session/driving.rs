@@ -3,8 +3,8 @@
 use isi_account::Role;
 use isi_client::payload::InputEvent;
 use isi_client::{
-    DriveError, Event, GrantError, InputReceiver, InputSendError, InputSender, InputToApply, Lease,
-    LeaseEndReason, LeaseScope, Refused,
+    DriveError, Event, GrantError, InputReceiver, InputSendError, InputSender, InputToApply, LeaseEndReason,
+    LeaseScope, Refused,
 };
 use isi_testkit::{Person, World, within};
 use std::time::Duration;
@@ -14,15 +14,6 @@ const LONG: Duration = Duration::from_secs(600);
 
 const fn key(keysym: u32, pressed: bool) -> InputEvent {
     InputEvent::Key { keysym, pressed }
-}
-
-async fn granted(person: &mut Person) -> Lease {
-    person
-        .hear(|event| match event {
-            Event::LeaseGranted(lease) => Some(*lease),
-            _ => None,
-        })
-        .await
 }
 
 async fn ended(person: &mut Person) -> LeaseEndReason {
@@ -49,7 +40,7 @@ async fn drive(
         })
         .await;
     let receiver = driven.session.grant_lease(asks, scope, duration).await.unwrap();
-    let lease = granted(driver).await;
+    let lease = driver.hear_granted().await;
     assert_eq!((lease.driver, lease.scope(), lease.duration()), (driver.id(), scope, duration));
     let sender = driver.session.drive(&lease).await.unwrap();
     (receiver, sender)
@@ -64,7 +55,7 @@ async fn the_driver_types_and_what_it_held_is_released_when_it_gives_up() {
     let world = World::start();
     let (mut root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let (mut receiver, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
-    let seen = granted(&mut two).await;
+    let seen = two.hear_granted().await;
     assert_eq!((seen.driver, seen.driven), (two.member("person-0").await, two.member("root").await));
     let events = [
         InputEvent::PointerMove { x: 3, y: 4 },
@@ -137,7 +128,7 @@ async fn a_new_lease_ends_the_one_before() {
     let (mut first, mut sender) = drive(&mut root, &mut one, KEYS, LONG).await;
     sender.send(key(0x61, true), 0).await.unwrap();
     assert!(matches!(applied(&mut first).await, Some(InputToApply::Event { .. })));
-    let _ = granted(&mut two).await;
+    let _ = two.hear_granted().await;
     let (mut second, mut other) = drive(&mut root, &mut two, KEYS, LONG).await;
     assert_eq!(applied(&mut first).await, Some(InputToApply::Release(key(0x61, false))));
     assert_eq!(applied(&mut first).await, None);
@@ -207,7 +198,7 @@ async fn a_lease_is_for_its_driver_alone_and_has_bounds() {
     let world = World::start();
     let (mut root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let (_receiver, _sender) = drive(&mut root, &mut one, KEYS, LONG).await;
-    let lease = granted(&mut two).await;
+    let lease = two.hear_granted().await;
     assert_eq!(two.session.drive(&lease).await.unwrap_err(), DriveError::NoLease);
     let two_at_root = root.member("person-1").await;
     for duration in [Duration::ZERO, Duration::from_secs(3601)] {

@@ -3,8 +3,7 @@
 use isi_account::Role;
 use isi_client::payload::InputEvent;
 use isi_client::{
-    Event, GrantError, InputReceiver, InputSender, InputToApply, Lease, LeaseEndReason, LeaseRefusal,
-    LeaseScope,
+    Event, GrantError, InputReceiver, InputSender, InputToApply, LeaseEndReason, LeaseRefusal, LeaseScope,
 };
 use isi_testkit::{Person, World, within};
 use std::time::Duration;
@@ -16,18 +15,9 @@ const fn key(keysym: u32, pressed: bool) -> InputEvent {
     InputEvent::Key { keysym, pressed }
 }
 
-async fn granted(person: &mut Person) -> Lease {
-    person
-        .hear(|event| match event {
-            Event::LeaseGranted(lease) => Some(*lease),
-            _ => None,
-        })
-        .await
-}
-
 async fn lend(driven: &Person, driver: &mut Person, subject: &str) -> (InputReceiver, InputSender) {
     let receiver = driven.session.grant_lease(driven.member(subject).await, KEYS, LONG).await.unwrap();
-    let lease = granted(driver).await;
+    let lease = driver.hear_granted().await;
     let sender = driver.session.drive(&lease).await.unwrap();
     (receiver, sender)
 }
@@ -67,7 +57,7 @@ async fn a_driver_passes_the_lease_on_if_the_driven_one_agrees() {
     let world = World::start();
     let (mut root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let (mut first, mut sender) = lend(&root, &mut one, "person-0").await;
-    let lease = granted(&mut two).await;
+    let lease = two.hear_granted().await;
     type_one(&mut sender, &mut first, key(0x61, true)).await;
     one.session.request_hand_over(sender.lease(), one.member("person-1").await).await.unwrap();
     let wanted = root
@@ -80,7 +70,7 @@ async fn a_driver_passes_the_lease_on_if_the_driven_one_agrees() {
     let mut second = root.session.hand_over_lease(wanted.1).await.unwrap();
     assert_eq!(applied(&mut first).await, Some(InputToApply::Release(key(0x61, false))));
     assert_eq!((applied(&mut first).await, first.ended()), (None, Some(LeaseEndReason::Superseded)));
-    let passed_on = granted(&mut two).await;
+    let passed_on = two.hear_granted().await;
     assert_eq!((passed_on.driver, passed_on.scope()), (two.id(), KEYS));
     assert!(passed_on.duration() <= LONG && passed_on.duration() > LONG / 2);
     let mut sender = two.session.drive(&passed_on).await.unwrap();
@@ -92,7 +82,7 @@ async fn nobody_but_the_driver_passes_a_lease_on_and_none_that_has_ended() {
     let world = World::start();
     let (root, [mut one, mut two]) = world.people([Role::Participant; 2]).await;
     let (_receiver, sender) = lend(&root, &mut one, "person-0").await;
-    let lease = granted(&mut two).await;
+    let lease = two.hear_granted().await;
     assert!(two.session.request_hand_over(&lease, two.id()).await.is_err());
     let nobody = root.id();
     assert!(one.session.request_hand_over(sender.lease(), nobody).await.is_err());

@@ -21,17 +21,23 @@ async fn assert_one_epoch(people: [&mut Person; 2], epoch: u64) {
     assert_eq!((other.session.session_code().await.unwrap(), code.epoch), (code, epoch));
 }
 
-/// Whoever may upload commits uploads garbage, and is quicker than the organizer.
-#[tokio::test]
-async fn garbage_commit() {
+/// An organizer, a participant, and a rogue whom the relay takes for an organizer; all know each other's connections.
+async fn scene() -> (World, Person, Person, Rogue) {
     let world = World::start();
     let (mut root, [mut other]) = world.people([Role::Participant]).await;
     let invitation = root.session.invite().await.unwrap();
     let (token, role) = (Role::Organizer, Role::Participant);
-    let mut rogue = Rogue::join_with_token(&world, token, role, "rogue", &invitation).await;
+    let rogue = Rogue::join_with_token(&world, token, role, "rogue", &invitation).await;
     for person in [&mut root, &mut other] {
         person.until_online(3).await;
     }
+    (world, root, other, rogue)
+}
+
+/// Whoever may upload commits uploads garbage, and is quicker than the organizer.
+#[tokio::test]
+async fn garbage_commit() {
+    let (_world, mut root, mut other, mut rogue) = scene().await;
     let epoch = rogue.epoch();
     let (genuine, _) = rogue.commit(mls::commit_data(3, &[]), |builder| builder);
     let mut damaged = genuine.to_vec();
@@ -56,14 +62,7 @@ async fn garbage_commit() {
 /// Two commits for one epoch, both valid: the first counts for everybody.
 #[tokio::test]
 async fn second_commit_for_an_epoch() {
-    let world = World::start();
-    let (mut root, [mut other]) = world.people([Role::Participant]).await;
-    let invitation = root.session.invite().await.unwrap();
-    let (token, role) = (Role::Organizer, Role::Participant);
-    let mut rogue = Rogue::join_with_token(&world, token, role, "rogue", &invitation).await;
-    for person in [&mut root, &mut other] {
-        person.until_online(3).await;
-    }
+    let (_world, mut root, mut other, mut rogue) = scene().await;
     let epoch = rogue.epoch();
     let (late, _) = rogue.commit(mls::commit_data(3, &[]), |builder| builder);
     root.session.rotate().await.unwrap();

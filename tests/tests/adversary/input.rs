@@ -4,23 +4,14 @@ use crate::rogue::{NOW, PERSON_0, ROOT, Rogue};
 use crate::scene::{Driving, KEYS, applied, input_meta, key, lend, open, private, put, seal_input};
 use isi_account::Role;
 use isi_client::payload::InputEvent;
-use isi_client::{DriveError, Event, Lease, LeaseEndReason, LeaseScope, Refused};
+use isi_client::{DriveError, LeaseEndReason, LeaseScope, Refused};
 use isi_e2ee::{InputRefused, LeafIndex, LeaseError, LeaseTerms, Sealer};
-use isi_testkit::{Person, World, within};
+use isi_testkit::{World, within};
 use isi_wire::{Audience, DeliveryClass, TrackKind};
 use std::time::Duration;
 
 const NO_STREAM: Refused = Refused::UnexpectedStream;
 const MOVE: InputEvent = InputEvent::PointerMove { x: 5, y: 6 };
-
-async fn granted(person: &mut Person) -> Lease {
-    person
-        .hear(|event| match event {
-            Event::LeaseGranted(lease) => Some(*lease),
-            _ => None,
-        })
-        .await
-}
 
 /// Everything that a driver would send by this lease, on a track of the rogue's own.
 async fn drive_anyway(rogue: &mut Rogue, track: u32, lease: &LeaseTerms) {
@@ -74,14 +65,14 @@ async fn a_viewer_without_a_lease() {
     let driver_at_root = root.member("person-0").await;
     let long = Duration::from_secs(600);
     let mut receiver = root.session.grant_lease(driver_at_root, KEYS, long).await.unwrap();
-    let lease = granted(&mut viewer).await;
+    let lease = viewer.hear_granted().await;
     assert_eq!(viewer.session.drive(&lease).await.unwrap_err(), DriveError::NoLease);
     let signed = rogue.next_signal(ROOT, 4).await;
     let terms = rogue.keyring.verify_lease(&signed, ROOT, NOW).unwrap();
     drive_anyway(&mut rogue, 8, &terms).await;
     assert_eq!(root.hear_refused().await, (Some(rogue_at_root), NO_STREAM));
 
-    let lease = granted(&mut driver).await;
+    let lease = driver.hear_granted().await;
     let mut sender = driver.session.drive(&lease).await.unwrap();
     sender.send(key(0x61, true), 0).await.unwrap();
     assert_eq!(applied(&mut receiver).await, Some(key(0x61, true)), "and nothing before it");
