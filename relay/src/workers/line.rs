@@ -2,11 +2,12 @@
 //! them takes far longer than an input event's own way through the relay. So a task that an event waits for is marked,
 //! and while one is, the others give up their turns.
 
+use super::companion::Half;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// Turns that a task gives up before it has one: an event's way is five turns long, from the socket to the socket.
 /// So nobody starves, whoever is marked.
@@ -57,7 +58,7 @@ pub(super) struct Patience(u8);
 pub(crate) struct Urgent<F> {
     task: Pin<Box<F>>,
     urgency: Arc<Urgency>,
-    wakes: Wakes,
+    half: Half,
 }
 
 /// The task that reads the socket. It goes first when it is asked to look, not whenever something came.
@@ -66,11 +67,7 @@ pub(super) struct SocketReader<F> {
     urgency: Arc<Urgency>,
 }
 
-/// Makes wakers that mark a task. Keeps the last one, since it is nearly always the same.
-#[derive(Debug, Default)]
-struct Wakes(Option<Arc<UrgentWaker>>);
-
-/// Marks a task before waking it.
+/// Marks the reader before waking it.
 #[derive(Debug)]
 struct UrgentWaker {
     urgency: Arc<Urgency>,
@@ -173,7 +170,7 @@ impl Drop for Urgency {
 
 impl<F: Future> Urgent<F> {
     pub(crate) fn new(line: &Arc<Line>, task: F) -> Self {
-        Self { task: Box::pin(task), urgency: Urgency::new(line), wakes: Wakes::default() }
+        Self { task: Box::pin(task), urgency: Urgency::new(line), half: Half::default() }
     }
 }
 
@@ -181,9 +178,9 @@ impl<F: Future> Future for Urgent<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { task, urgency, wakes } = &mut *self;
+        let Self { task, urgency, half } = &mut *self;
         urgency.unmark();
-        task.as_mut().poll(&mut Context::from_waker(&wakes.waker(urgency, cx.waker())))
+        half.poll_if_due(task, cx.waker(), Some(urgency))
     }
 }
 
@@ -207,31 +204,10 @@ impl<F: Future<Output = ()> + Unpin> Future for SocketReader<F> {
     }
 }
 
-impl Wakes {
-    /// One that marks with `urgency`, then wakes `task`.
-    fn waker(&mut self, urgency: &Arc<Urgency>, task: &Waker) -> Waker {
-        let known = self.0.take().filter(|known| known.task.will_wake(task));
-        let make = || Arc::new(UrgentWaker { urgency: Arc::clone(urgency), task: task.clone() });
-        let waker = known.unwrap_or_else(make);
-        self.0 = Some(Arc::clone(&waker));
-        waker.into()
-    }
-}
-
 impl UrgentWaker {
     fn wake(&self) {
         self.urgency.mark();
         self.task.wake_by_ref();
-    }
-}
-
-impl Wake for UrgentWaker {
-    fn wake(self: Arc<Self>) {
-        UrgentWaker::wake(&self);
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        UrgentWaker::wake(self);
     }
 }
 
